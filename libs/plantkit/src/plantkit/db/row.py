@@ -1,0 +1,79 @@
+"""Tables as classes. The mapping describes tables and reads; the runner writes (see `plantkit.db.writer`)."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from sqlalchemy import BigInteger, MetaData, inspect
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from takt_contracts.event import Event
+
+NAMING = {
+    "pk": "%(table_name)s_pkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+}
+
+
+def schema(name: str) -> MetaData:
+    """The metadata of one service's schema, with constraint names that errors can be made from."""
+    return MetaData(schema=name, naming_convention=NAMING)
+
+
+class Row(DeclarativeBase):
+    """One row. A service derives its own abstract base from this with `metadata = schema("<service>")`."""
+
+    __abstract__ = True
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: TIMESTAMP(timezone=True)}
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class Aggregate(Row):
+    """A row whose every change is told. `version` counts its events from 1 without gaps.
+
+    `record` is called by the method that changes state, after the change, so that no caller can forget it.
+    """
+
+    __abstract__ = True
+
+    version: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[datetime]
+
+    def record(self, event: type[Event], **facts: Any) -> None:
+        """Tell a fact: take the next version and keep the full state as it is now beside the fact's own words."""
+        self.version += 1
+        self.updated_at = self._now
+        self.__dict__.setdefault("_told", []).append(event.of(self, **facts))
+
+    def bind(self, now: datetime) -> Self:
+        """Give it the time of the command. Done by `Tx` when a row is read or made."""
+        self.__dict__["_now"] = now
+        self.__dict__["_base"] = self.version
+        return self
+
+    @property
+    def _now(self) -> datetime:
+        now: datetime = self.__dict__["_now"]
+        return now
+
+    @property
+    def base_version(self) -> int:
+        """The version that was read; 0 for a new one."""
+        base: int = self.__dict__["_base"]
+        return base
+
+    @property
+    def told(self) -> list[Event]:
+        """Facts recorded since it was read."""
+        told: list[Event] = self.__dict__.setdefault("_told", [])
+        return told
+
+
+def columns_of(entity: type[Row]) -> tuple[str, ...]:
+    """Column names in table order; attribute and column names are the same in this project."""
+    return tuple(column.key for column in inspect(entity).columns)
