@@ -1,0 +1,126 @@
+"""One pool of connections. SQLAlchemy keeps the pool and builds the statements; asyncpg runs them directly.
+
+Going through asyncpg itself is worth several times the commands per second (docs/adr/0001).
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import asyncpg
+from sqlalchemy import ClauseElement, PoolProxiedConnection
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import greenlet_spawn
+
+from plantkit.errors import Unavailable
+from plantkit.settings import ServiceSettings
+
+LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+_DIALECT = PGDialect_asyncpg()
+_PING_AFTER_IDLE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement as text with the names of its parameters in order."""
+
+    sql: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+
+    def arguments(self, given: Mapping[str, Any]) -> list[Any]:
+        return [given[name] if name in given else self.fixed[name] for name in self.names]
+
+
+def compile_statement(statement: ClauseElement) -> Compiled:
+    """Text for asyncpg. Compile once, at import or first use: it costs more than running the statement."""
+    compiled: Any = statement.compile(dialect=_DIALECT)
+    return Compiled(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
+
+
+class Database:
+    """The service's own schema, as its own role."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self.settings = settings
+        self.engine = _engine(settings)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A pooled asyncpg connection outside any transaction. Raises Unavailable when none is to be had."""
+        pooled = await self._checkout()
+        driver = cast(asyncpg.Connection, pooled.driver_connection)
+        try:
+            yield driver
+        finally:
+            if driver.is_closed() or driver.is_in_transaction():
+                await greenlet_spawn(pooled.invalidate)
+            else:
+                pooled.info["used_at"] = time.monotonic()
+                await greenlet_spawn(pooled.close)
+
+    async def _checkout(self) -> PoolProxiedConnection:
+        while True:
+            try:
+                pooled = await self.engine.raw_connection()
+            except PoolTimeout:
+                waited = self.settings.db_pool_wait_s
+                raise Unavailable(f"No database connection was free within {waited:g} s.") from None
+            except (asyncpg.PostgresError, DBAPIError, *LOST_CONNECTION) as away:
+                raise Unavailable("The database cannot be reached at the moment.") from away
+            if await self._alive(pooled):
+                return pooled
+            await greenlet_spawn(pooled.invalidate)
+
+    async def _alive(self, pooled: PoolProxiedConnection) -> bool:
+        """Ask only a connection that rested: a ping before every command would cost more than the command."""
+        driver = cast(asyncpg.Connection, pooled.driver_connection)
+        if driver.is_closed():
+            return False
+        rested = time.monotonic() - pooled.info.get("used_at", time.monotonic())
+        if not self.settings.db_pool_pre_ping or rested < _PING_AFTER_IDLE_S:
+            return True
+        try:
+            await driver.fetchval("SELECT 1", timeout=2)
+        except (asyncpg.PostgresError, TimeoutError, *LOST_CONNECTION):
+            return False
+        return True
+
+    async def fetch(self, statement: Compiled, **given: Any) -> Sequence[asyncpg.Record]:
+        """Rows of one statement in a transaction of its own."""
+        async with self.connection() as connection:
+            return await connection.fetch(statement.sql, *statement.arguments(given))
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+
+def _engine(settings: ServiceSettings) -> AsyncEngine:
+    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        url,
+        pool_size=settings.db_pool_size,
+        max_overflow=settings.db_pool_overflow,
+        pool_recycle=settings.db_pool_recycle_s,
+        pool_timeout=settings.db_pool_wait_s,
+        connect_args={"server_settings": server_settings(settings), "statement_cache_size": 512, "timeout": 5},
+    )
+
+
+def server_settings(settings: ServiceSettings) -> dict[str, str]:
+    """Limits of every session, so that no lock or statement of ours outlives its caller's patience."""
+    return {
+        "application_name": f"takt-{settings.service}",
+        "search_path": settings.service,
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": f"{settings.db_statement_timeout_s * 1000:.0f}",
+        "lock_timeout": f"{settings.db_lock_timeout_s * 1000:.0f}",
+        "idle_in_transaction_session_timeout": "8000",
+    }

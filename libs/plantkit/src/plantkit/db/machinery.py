@@ -1,0 +1,186 @@
+"""Tables that every service has in its own schema: outbox, relay slots, inbox, parking, idempotency.
+
+Names are unqualified: each service's roles have `search_path` set to its schema, so one description serves all.
+"""
+
+from alembic.operations import Operations
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from plantkit.db.row import NAMING
+
+SLOTS = 16
+MACHINERY = MetaData(naming_convention=NAMING)
+_TIME = TIMESTAMP(timezone=True)
+
+OUTBOX = Table(
+    "outbox",
+    MACHINERY,
+    Column("id", Uuid, nullable=False, comment="CloudEvents id"),
+    Column("month", Date, nullable=False, comment="first day of the month; the partition"),
+    Column("slot", SmallInteger, nullable=False, comment="crc32(aggregateid) % 16; owned by one relay at a time"),
+    Column("aggregatetype", Text, nullable=False),
+    Column("aggregateid", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="version of the aggregate after this event"),
+    Column("topic", Text, nullable=False),
+    Column("key", Text, nullable=False, comment="CloudEvents subject; the record's key"),
+    Column("type", Text, nullable=False),
+    Column("time", _TIME, nullable=False, comment="when it happened"),
+    Column("headers", JSONB, nullable=False, comment="the record's headers, complete"),
+    Column("payload", Text, nullable=False, comment="the record's value, byte for byte"),
+    Column("recorded_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    Column("published_at", _TIME, comment="set on the broker's acknowledgement"),
+    Column("blocked", Text, comment="why it cannot be published; holds back its aggregate only"),
+    PrimaryKeyConstraint("id", "month"),
+    UniqueConstraint("aggregatetype", "aggregateid", "version", "month", name="outbox_aggregate_version_key"),
+    Index(
+        "outbox_unpublished",
+        "slot",
+        "aggregatetype",
+        "aggregateid",
+        "version",
+        postgresql_where=text("published_at IS NULL"),
+    ),
+    Index("outbox_recorded_at_idx", "recorded_at"),
+    postgresql_partition_by="RANGE (month)",
+    comment="What happened, in the transaction that made it happen. Never deleted: it is the archive",
+)
+
+RELAY_SLOTS = Table(
+    "relay_slots",
+    MACHINERY,
+    Column("slot", SmallInteger, primary_key=True, autoincrement=False),
+    Column("owner", Text),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="fencing number; grows with each owner"),
+    Column("expires_at", _TIME, nullable=False, server_default=text("'-infinity'")),
+    comment="Which relay owns which slot of aggregates, by lease on the database's clock",
+)
+
+RELAY_MEMBERS = Table(
+    "relay_members",
+    MACHINERY,
+    Column("owner", Text, primary_key=True),
+    Column("seen_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    comment="Relays that are alive, so that each can tell its fair share of the slots",
+)
+
+INBOX = Table(
+    "inbox",
+    MACHINERY,
+    Column("consumer", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    Column("received_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    Index("inbox_received_at_idx", "received_at"),
+    comment="Events that a consumer has applied; kept 30 days",
+)
+
+VERSIONS_SEEN = Table(
+    "versions_seen",
+    MACHINERY,
+    Column("consumer", Text, primary_key=True),
+    Column("aggregatetype", Text, primary_key=True),
+    Column("aggregateid", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    comment="The newest version a consumer applied, kept for ever: an older one never overwrites it",
+)
+
+JOINED_GROUPS = Table(
+    "joined_groups",
+    MACHINERY,
+    Column("group_name", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("joined_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    comment="Partitions whose first offset was committed; a later loss of offsets is an error, never a silent skip",
+)
+
+PARKED = Table(
+    "parked",
+    MACHINERY,
+    Column("id", Uuid, primary_key=True),
+    Column("group_name", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset_", BigInteger, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", JSONB, nullable=False, comment="list of [name, base64 of the bytes or null]"),
+    Column("reason_code", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="retry, parked, redriven"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_at", _TIME),
+    Column("first_failed_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    Column("parked_at", _TIME),
+    UniqueConstraint("group_name", "topic", "partition", "offset_", name="parked_position_key"),
+    Index("parked_waiting", "group_name", "topic", "key", "offset_", postgresql_where=text("state <> 'redriven'")),
+    comment="Records that could not be applied, whole, with the later ones of their key",
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    MACHINERY,
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    Index("idempotency_created_at_idx", "created_at"),
+    comment="The answer of each keyed request, written in the transaction of its effect",
+)
+
+_PARTITIONS = """
+CREATE FUNCTION ensure_outbox_partitions(months_ahead integer DEFAULT 3) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE first date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+BEGIN
+    FOR ahead IN 0..months_ahead LOOP
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE IF NOT EXISTS %I PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
+                'outbox_' || to_char(first + make_interval(months => ahead), 'YYYY_MM'),
+                first + make_interval(months => ahead), first + make_interval(months => ahead + 1));
+        EXCEPTION WHEN check_violation OR duplicate_table THEN
+            RAISE WARNING 'rows of % are in the default partition already', first + make_interval(months => ahead);
+        END;
+    END LOOP;
+END $$
+"""
+
+
+def create(op: Operations) -> None:
+    """First migration of every service."""
+    MACHINERY.create_all(op.get_bind())
+    op.execute("CREATE TABLE outbox_default PARTITION OF outbox DEFAULT")
+    op.execute(_PARTITIONS)
+    op.execute("SELECT ensure_outbox_partitions()")
+    op.execute(f"INSERT INTO relay_slots (slot) SELECT generate_series(0, {SLOTS - 1})")
+    op.execute(
+        "CREATE VIEW audit_entries AS SELECT recorded_at, payload::jsonb -> 'state' AS entry"
+        " FROM outbox WHERE aggregatetype = 'audit'"
+    )
+
+
+def drop(op: Operations) -> None:
+    """Undo `create`: everything the machinery kept is lost."""
+    op.execute("DROP VIEW audit_entries")
+    op.execute("DROP FUNCTION ensure_outbox_partitions(integer)")
+    MACHINERY.drop_all(op.get_bind())

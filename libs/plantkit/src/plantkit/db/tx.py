@@ -1,0 +1,134 @@
+"""What a handler may do: read, lock, make rows, and nothing that outlives a refusal.
+
+A transaction is begun only when something is locked or several rows depend on each other; one statement is one already.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import asyncpg
+from sqlalchemy import ClauseElement, Table, bindparam, select
+from takt_contracts.event import Event
+
+from plantkit.auth.principal import Principal
+from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.row import Aggregate, Row, columns_of
+from plantkit.db.writer import Writes
+from plantkit.errors import NotFound
+from plantkit.ids import new_id
+
+R = TypeVar("R", bound=Row)
+A = TypeVar("A", bound=Aggregate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a command came from, for events, audit entries and logs."""
+
+    request_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+class Tx:
+    """One command's view of the database. The runner makes it, writes what it gathered, and ends it."""
+
+    def __init__(self, connection: asyncpg.Connection, *, now: datetime, principal: Principal, origin: Origin) -> None:
+        self.connection = connection
+        self.now = now
+        self.principal = principal
+        self.origin = origin
+        self.begun = False
+        self._aggregates: list[Aggregate] = []
+        self._made: list[Row] = []
+
+    async def begin(self) -> None:
+        """Start a transaction, for reads that must agree with each other. Twice is once."""
+        if not self.begun:
+            await self.connection.execute("BEGIN")
+            self.begun = True
+
+    async def maybe(self, entity: type[R], *, lock: bool = False, **key: Any) -> R | None:
+        """The row whose columns equal `key`, or None. `lock` holds it until the command has ended."""
+        if lock:
+            await self.begin()
+        query = _by_key(entity, tuple(sorted(key)), lock)
+        record = await self.connection.fetchrow(query.sql, *query.arguments(key))
+        return None if record is None else self._read(entity, record)
+
+    async def one(self, entity: type[R], *, lock: bool = False, **key: Any) -> R:
+        """As `maybe`, but raises NotFound naming the key."""
+        row = await self.maybe(entity, lock=lock, **key)
+        if row is None:
+            raise NotFound(_spoken(entity), "/".join(str(value) for value in key.values()))
+        return row
+
+    async def many(self, entity: type[R], statement: Compiled, **given: Any) -> list[R]:
+        """Rows of a `select(Entity)` that was compiled once."""
+        records = await self.connection.fetch(statement.sql, *statement.arguments(given))
+        return [self._read(entity, record) for record in records]
+
+    async def fetch(self, statement: Compiled | ClauseElement, **given: Any) -> Sequence[asyncpg.Record]:
+        """Records of any statement. Statements on a hot path are compiled once, at import."""
+        ready = statement if isinstance(statement, Compiled) else compile_statement(statement)
+        return await self.connection.fetch(ready.sql, *ready.arguments(given))
+
+    async def execute(self, statement: Compiled | ClauseElement, **given: Any) -> int:
+        """Run a change of rows that are nobody's aggregate; begins a transaction. Answers how many rows it hit."""
+        await self.begin()
+        ready = statement if isinstance(statement, Compiled) else compile_statement(statement)
+        status = await self.connection.execute(ready.sql, *ready.arguments(given))
+        return int(status.rsplit(" ", 1)[-1])
+
+    def new(self, entity: type[A], **values: Any) -> A:
+        """A new aggregate at version 0; its first `record` makes it version 1 and has it written."""
+        row = entity(id=new_id(), created_at=self.now, updated_at=self.now, version=0, **values)
+        self._aggregates.append(row.bind(self.now))
+        return row
+
+    def add(self, entity: type[R], **values: Any) -> R:
+        """A new row that is part of an aggregate's change and never changes itself, such as a ledger entry."""
+        row = entity(**{"id": new_id(), "created_at": self.now, **values})
+        self._made.append(row)
+        return row
+
+    def writes(self) -> Writes:
+        """State rows that changed, and their facts are in `told`."""
+        gathered = Writes()
+        for row in self._aggregates:
+            if row.told:
+                target: dict[Table, list[Any]] = gathered.inserted if row.base_version == 0 else gathered.updated
+                target.setdefault(_table(row), []).append(row)
+        for made in self._made:
+            gathered.inserted.setdefault(_table(made), []).append(made)
+        return gathered
+
+    def told(self) -> list[tuple[Aggregate, Event]]:
+        """Every fact of this command with its aggregate, in the order each aggregate recorded them."""
+        return [(row, event) for row in self._aggregates for event in row.told]
+
+    def _read(self, entity: type[R], record: asyncpg.Record) -> R:
+        row = entity(**record)
+        if isinstance(row, Aggregate):
+            self._aggregates.append(row.bind(self.now))
+        return row
+
+
+def _table(row: Row) -> Table:
+    table = row.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def _spoken(entity: type[Row]) -> str:
+    return entity.__name__.removesuffix("Row").lower()
+
+
+@cache
+def _by_key(entity: type[Row], names: tuple[str, ...], lock: bool) -> Compiled:
+    columns = {name: getattr(entity, name) for name in columns_of(entity)}
+    query = select(*columns.values()).where(*(columns[name] == bindparam(name) for name in names))
+    return compile_statement(query.with_for_update() if lock else query)

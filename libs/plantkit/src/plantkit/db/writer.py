@@ -1,0 +1,187 @@
+"""Everything a command changes, as one statement.
+
+State rows, outbox rows, the audit entry and the idempotency answer are the parts of a single CTE. It is built once per
+shape (which tables, which of the parts), takes arrays, and so serves one row or five hundred with the same text. One
+statement is one round trip and, on its own, one transaction: state and event cannot part.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    Numeric,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.sql.selectable import CTE, TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
+from plantkit.db.row import Aggregate, Row
+
+OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.name not in ("recorded_at", "published_at", "blocked"))
+_KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a statement writes: tables inserted into, tables updated, events or not, keyed or not."""
+
+    inserted: tuple[Table, ...]
+    updated: tuple[Table, ...]
+    told: bool
+    keyed: bool
+
+
+@dataclass(slots=True)
+class Writes:
+    """What a command left to be written, in the order it said so."""
+
+    inserted: dict[Table, list[Row]] = field(default_factory=dict)
+    updated: dict[Table, list[Aggregate]] = field(default_factory=dict)
+    outbox: list[Mapping[str, Any]] = field(default_factory=list)
+    answer: Mapping[str, Any] | None = None
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None)
+
+    @property
+    def changed_rows(self) -> int:
+        """How many rows an update must hit; fewer means that somebody was faster."""
+        return sum(len(rows) for rows in self.updated.values())
+
+    def arguments(self) -> dict[str, Any]:
+        given: dict[str, Any] = {"changed_rows": self.changed_rows}
+        for number, (table, rows) in enumerate(self.inserted.items()):
+            given |= {f"i{number}_{name}": [getattr(row, name) for row in rows] for name in _names(table)}
+        for number, (table, changed) in enumerate(self.updated.items()):
+            given |= {f"u{number}_{name}": [getattr(row, name) for row in changed] for name in _names(table)}
+            given[f"u{number}_base_version"] = [row.base_version for row in changed]
+        if self.outbox:
+            given |= {f"o_{name}": [row[name] for row in self.outbox] for name in OUTBOX_COLUMNS}
+        return given | {f"k_{name}": value for name, value in (self.answer or {}).items()}
+
+
+@cache
+def statement(shape: Shape) -> Compiled:
+    """The CTE of a shape, compiled once.
+
+    Answers one row: `changed` (rows the updates hit), `got` (the key was free to take) and the columns of `prior`, the
+    answer stored under the key before, if any. Unless `got`, `prior` is absent and `changed` is as expected, nothing
+    but updates of other versions' rows was written.
+    """
+    parts: list[CTE] = []
+    gate = _key_gate(parts) if shape.keyed else None
+    updates = [_update(number, table, gate) for number, table in enumerate(shape.updated)]
+    parts.extend(updates)
+    hit: Any = _total(updates)
+    conditions = [hit == bindparam("changed_rows", type_=BigInteger)] if updates else []
+    if gate is not None:
+        conditions.append(exists(select(literal(1)).select_from(gate)))
+    allowed = and_(true(), *conditions)
+    parts.extend(_insert(f"i{number}", table, _names(table), allowed) for number, table in enumerate(shape.inserted))
+    if shape.told:
+        parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, allowed))
+    if gate is not None:
+        parts.append(_remember(allowed))
+    return compile_statement(_outcome(parts, hit, keyed=shape.keyed).add_cte(*parts))
+
+
+def _key_gate(parts: list[CTE]) -> CTE:
+    """One row when the key is neither in use by a running command nor answered already."""
+    lock = func.pg_try_advisory_xact_lock(bindparam("k_lock", type_=BigInteger)).label("got")
+    claim = select(lock).cte("claim")
+    table = IDEMPOTENCY
+    prior = (
+        select(table.c.request_sha256, table.c.status, table.c.headers, table.c.body)
+        .where(table.c.caller == _named("k_caller", Text()), table.c.key == _named("k_key", Text()))
+        .cte("prior")
+    )
+    gate = select(literal(1).label("open")).select_from(claim).where(claim.c.got, ~exists(select(prior.c.status))).cte("gate")
+    parts.extend((claim, prior, gate))
+    return gate
+
+
+def _update(number: int, table: Table, gate: CTE | None) -> CTE:
+    names = _names(table)
+    values = _values(f"u{number}", [(table.c[name]) for name in names], extra=("base_version",))
+    changed = update(table).values({name: values.c[name] for name in names if name not in ("id", "created_at")})
+    changed = changed.where(table.c.id == values.c.id, table.c.version == values.c.base_version)
+    if gate is not None:
+        changed = changed.where(exists(select(literal(1)).select_from(gate)))
+    return changed.returning(table.c.id).cte(f"u{number}")
+
+
+def _insert(prefix: str, table: Table, names: Sequence[str], allowed: Any) -> CTE:
+    values = _values(prefix, [table.c[name] for name in names])
+    rows = select(*(values.c[name] for name in names)).where(allowed)
+    return insert(table).from_select(list(names), rows).returning(literal(1).label("one")).cte(f"{prefix}_written")
+
+
+def _remember(allowed: Any) -> CTE:
+    table = IDEMPOTENCY
+    row = select(*(_named(f"k_{name}", _loose(table.c[name].type)).label(name) for name in _KEY_COLUMNS)).where(allowed)
+    return insert(table).from_select(list(_KEY_COLUMNS), row).returning(literal(1).label("one")).cte("k_written")
+
+
+def _outcome(parts: Iterable[CTE], hit: Any, *, keyed: bool) -> Select[Any]:
+    by_name = {part.name: part for part in parts}
+    if not keyed:
+        return select(hit.label("changed"), literal(True).label("got"))
+    claim, prior = by_name["claim"], by_name["prior"]
+    answer = (prior.c.request_sha256, prior.c.status, prior.c.headers, prior.c.body)
+    return select(hit.label("changed"), claim.c.got, *answer).select_from(claim.outerjoin(prior, true()))
+
+
+def _total(updates: Sequence[CTE]) -> Any:
+    total: Any = literal(0, BigInteger)
+    for part in updates:
+        total = total + select(func.count()).select_from(part).scalar_subquery()
+    return total
+
+
+def _values(prefix: str, columns: Sequence[Column[Any]], extra: Sequence[str] = ()) -> TableValuedAlias:
+    typed = [(c.name, _loose(c.type)) for c in columns] + [(name, BigInteger()) for name in extra]
+    arrays = [bindparam(f"{prefix}_{name}", type_=ARRAY(type_)) for name, type_ in typed]
+    names = [column(name, type_) for name, type_ in typed]
+    return func.unnest(*arrays).table_valued(*names, name=f"{prefix}_new").render_derived()
+
+
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(c.name for c in table.columns if c.computed is None)
+
+
+def _named(name: str, type_: TypeEngine[Any]) -> Any:
+    return bindparam(name, type_=type_)
+
+
+def _loose(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type without its limits: a cast to varchar(40) or numeric(7, 2) would cut silently, an assignment refuses."""
+    if isinstance(type_, Numeric):
+        return Numeric()
+    if isinstance(type_, LargeBinary):
+        return LargeBinary()
+    if isinstance(type_, Integer):
+        return type_
+    return Text() if isinstance(type_, String) else type_

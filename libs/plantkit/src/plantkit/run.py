@@ -1,0 +1,193 @@
+"""One command, one transaction: run a handler, write what it gathered, commit, and only then answer.
+
+The order is visible here and depends on no framework: what FastAPI runs after a dependency's `yield` runs after the
+answer was sent, so nothing is ever committed there.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import orjson
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+
+from plantkit import crash
+from plantkit.audit import change_row
+from plantkit.auth.principal import SYSTEM, Principal
+from plantkit.context import Context
+from plantkit.db.constraints import explain
+from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.row import Aggregate
+from plantkit.db.tx import Origin, Tx
+from plantkit.db.writer import Writes, statement
+from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
+from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
+from plantkit.idempotency import Answer, Keyed, stored_answer
+from plantkit.telling import outbox_row
+
+C = TypeVar("C")
+T = TypeVar("T")
+Handler = Callable[[Tx, C], Awaitable[T]]
+View = Callable[[Any], Answer]
+_ATTEMPTS = 3
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
+
+
+class _Replay(Exception):
+    """The key was answered before; nothing was written."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Runs commands of one caller. Routes receive it as `Run`."""
+
+    context: Context
+    principal: Principal
+    origin: Origin
+    keyed: Keyed | None = None
+    now: Callable[[], datetime] = field(kw_only=True)
+
+    async def __call__(self, handler: Handler[C, T], command: C) -> T:
+        """Run and commit; answers what the handler returned. For callers that are not HTTP and carry no key."""
+        result, _ = await self._attempt(handler, command, None)
+        return result
+
+    async def answer(
+        self,
+        handler: Handler[C, T],
+        command: C,
+        *,
+        view: type[BaseModel] | None,
+        status: int = 200,
+        location: str | None = None,
+    ) -> Response:
+        """Run, commit, and answer with the new state; a repeated Idempotency-Key gets the stored answer byte for byte."""
+        try:
+            _, answer = await self._attempt(handler, command, _render(self.context, view, status, location))
+        except _Replay as again:
+            return again.answer.response(replayed=True)
+        assert answer is not None
+        return answer.response()
+
+    async def _attempt(self, handler: Handler[C, T], command: C, view: View | None) -> tuple[T, Answer | None]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._once(handler, command, view)
+            except _AGAIN:
+                if attempt == _ATTEMPTS:
+                    raise Busy("Other commands kept changing the same rows.") from None
+            except asyncpg.UniqueViolationError as taken:
+                if taken.constraint_name != "idempotency_pkey":
+                    raise await self._refusal(explain(taken)) from None
+            except asyncpg.IntegrityConstraintViolationError as broken:
+                raise await self._refusal(explain(broken)) from None
+            except _BUSY:
+                raise Busy("The rows are locked by another command for too long.") from None
+            except LOST_CONNECTION as lost:
+                raise Unavailable("The database went away; whether the command took effect is not known.") from lost
+            except DomainError as refused:
+                raise await self._refusal(refused) from None
+        raise Busy("Another request with the same key kept winning.")
+
+    async def _once(self, handler: Handler[C, T], command: C, view: View | None) -> tuple[T, Answer | None]:
+        async with self.context.db.connection() as connection:
+            tx = Tx(connection, now=self.now(), principal=self.principal, origin=self.origin)
+            try:
+                result = await handler(tx, command)
+                answer = view(result) if view is not None else None
+                await self._write(tx, answer)
+                if tx.begun:
+                    crash.point("cmd.after_write_before_commit")
+                    await connection.execute("COMMIT")
+            except BaseException:
+                if tx.begun and not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+        crash.point("cmd.after_commit_before_response")
+        if tx.told():
+            self.context.wake.notify()
+        return result, answer
+
+    async def _write(self, tx: Tx, answer: Answer | None) -> None:
+        writes = tx.writes()
+        told = tx.told()
+        settings = self.context.settings
+        writes.outbox.extend(outbox_row(row, event, tx, settings) for row, event in told)
+        if told:
+            writes.outbox.append(change_row(told, tx, settings))
+        if self.keyed is not None and answer is not None:
+            writes.answer = self.keyed.row(answer)
+        if not (writes.outbox or writes.inserted or writes.answer):
+            return
+        if writes.changed_rows > 1 or crash.armed("cmd.after_write_before_commit"):
+            await tx.begin()
+        self._judge(writes, await self._run_statement(tx, writes))
+
+    async def _run_statement(self, tx: Tx, writes: Writes) -> asyncpg.Record:
+        ready = statement(writes.shape)
+        outcome = await tx.connection.fetchrow(ready.sql, *ready.arguments(writes.arguments()))
+        assert outcome is not None
+        return outcome
+
+    def _judge(self, writes: Writes, outcome: Mapping[str, Any]) -> None:
+        if writes.answer is not None and self.keyed is not None:
+            if not outcome["got"]:
+                raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")
+            if outcome["status"] is not None:
+                raise _Replay(self._known(Answer.of(outcome)))
+        if outcome["changed"] != writes.changed_rows:
+            raise Stale("It was changed by somebody else in the meantime.")
+
+    def _known(self, answer: Answer) -> Answer:
+        if self.keyed is None or answer.request_sha256 != self.keyed.request_sha256:
+            raise IdempotencyKeyReused("This Idempotency-Key was used with another request.")
+        return answer
+
+    async def _refusal(self, refused: DomainError) -> Exception:
+        """A repeat of a command that succeeded is refused by its own effect, so the stored answer goes first."""
+        if self.keyed is None or isinstance(refused, (IdempotencyInProgress, IdempotencyKeyReused)):
+            return refused
+        answer = await stored_answer(self.context.db, self.keyed)
+        if answer is None:
+            return refused
+        try:
+            return _Replay(self._known(answer))
+        except IdempotencyKeyReused as reused:
+            return reused
+
+
+def _render(context: Context, view: type[BaseModel] | None, status: int, location: str | None) -> View:
+    def render(result: Any) -> Answer:
+        body = b"" if view is None else view.model_validate(result, from_attributes=True).model_dump_json().encode()
+        headers = {} if view is None else {"content-type": "application/json"}
+        if isinstance(result, Aggregate):
+            headers["etag"] = f'"{result.version}"'
+            headers[CONSISTENCY_HEADER] = context.consistency.token(result)
+        if location is not None:
+            headers["location"] = location
+        return Answer(status, orjson.dumps(headers).decode(), body)
+
+    return render
+
+
+async def runner(request: Request) -> Runner:
+    """The runner of a request: its caller, its key, where it came from."""
+    context: Context = request.app.state.context
+    state = request.state
+    return Runner(
+        context,
+        getattr(state, "principal", SYSTEM),
+        state.origin,
+        getattr(state, "keyed", None),
+        now=context.clock,
+    )
+
+
+Run = Annotated[Runner, Depends(runner)]

@@ -1,0 +1,24 @@
+"""What a feature contributes to its service."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+Background = Callable[["FastAPI"], Awaitable[None]]
+"""A loop that runs as long as the service: called once at start, cancelled at stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One feature: its routes, its consumers, its resources, its background loops."""
+
+    name: str
+    routers: tuple[APIRouter, ...] = ()
+    consumers: tuple[Any, ...] = ()
+    resources: tuple[Any, ...] = ()
+    loops: tuple[Background, ...] = ()
