@@ -1,0 +1,1 @@
+"""What the commands of the developers loop do: tests, checks, locks, generators."""
