@@ -3,7 +3,7 @@
 import sys
 
 from takt.locks import LockRefused, guard
-from takt.workspace import find_root
+from takt.workspace import WorkError, find_root
 
 
 def main() -> None:
@@ -16,7 +16,11 @@ def main() -> None:
             raise SystemExit(3) from None
     from takt.cli import app
 
-    app()
+    try:
+        app()
+    except WorkError as error:
+        sys.stderr.write(f"takt: {error}\n")
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

@@ -3,8 +3,12 @@
 from pathlib import Path
 
 
-class NotInWorkspace(Exception):
-    """A command of the developer's loop was started outside a checkout."""
+class WorkError(Exception):
+    """A command of the developer's loop cannot do its work. The text is for a person; no traceback is shown."""
+
+
+class NotInWorkspace(WorkError):
+    """It was started outside a checkout."""
 
 
 def find_root() -> Path | None:
