@@ -26,6 +26,7 @@ from plantkit.db.writer import Writes, statement
 from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
 from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
 from plantkit.idempotency import Answer, Keyed, stored_answer
+from plantkit.messaging import wake
 from plantkit.telling import outbox_row
 
 C = TypeVar("C")
@@ -112,7 +113,7 @@ class Runner:
                 raise
         crash.point("cmd.after_commit_before_response")
         if tx.told():
-            self.context.wake.notify()
+            wake.notify()
         return result, answer
 
     async def _write(self, tx: Tx, answer: Answer | None) -> None:

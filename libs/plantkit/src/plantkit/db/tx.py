@@ -52,10 +52,11 @@ class Tx:
             self.begun = True
 
     async def maybe(self, entity: type[R], *, lock: bool = False, **key: Any) -> R | None:
-        """The row whose columns equal `key`, or None. `lock` holds it until the command has ended."""
+        """The row whose columns equal `key` (None: is null), or None. `lock` holds it until the command has ended."""
         if lock:
             await self.begin()
-        query = _by_key(entity, tuple(sorted(key)), lock)
+        given = tuple((name, key[name] is None) for name in sorted(key))
+        query = _by_key(entity, given, lock)
         record = await self.connection.fetchrow(query.sql, *query.arguments(key))
         return None if record is None else self._read(entity, record)
 
@@ -63,7 +64,7 @@ class Tx:
         """As `maybe`, but raises NotFound naming the key."""
         row = await self.maybe(entity, lock=lock, **key)
         if row is None:
-            raise NotFound(_spoken(entity), "/".join(str(value) for value in key.values()))
+            raise NotFound(_spoken(entity), "/".join(str(value) for value in key.values() if value is not None))
         return row
 
     async def many(self, entity: type[R], statement: Compiled, **given: Any) -> list[R]:
@@ -128,7 +129,9 @@ def _spoken(entity: type[Row]) -> str:
 
 
 @cache
-def _by_key(entity: type[Row], names: tuple[str, ...], lock: bool) -> Compiled:
+def _by_key(entity: type[Row], given: tuple[tuple[str, bool], ...], lock: bool) -> Compiled:
+    """`given` pairs each column with whether it must be null."""
     columns = {name: getattr(entity, name) for name in columns_of(entity)}
-    query = select(*columns.values()).where(*(columns[name] == bindparam(name) for name in names))
+    met = (columns[name].is_(None) if null else columns[name] == bindparam(name) for name, null in given)
+    query = select(*columns.values()).where(*met)
     return compile_statement(query.with_for_update() if lock else query)

@@ -1,23 +1,16 @@
-"""Metrics of HTTP, the database pool and the process. Labels are never ids."""
+"""Metrics of HTTP, the database pool and the service. Labels are never ids."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.gc_collector import GCCollector
+from prometheus_client import Counter, Gauge, Histogram
 
-REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
-GCCollector(registry=REGISTRY)
-
-REQUESTS = Counter(
-    "takt_http_requests_total", "Requests answered", ["method", "route", "status"], registry=REGISTRY
-)
+REQUESTS = Counter("takt_http_requests_total", "Requests answered", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram(
     "takt_http_request_seconds",
     "Time from the first byte read to the last byte written",
     ["method", "route"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-    registry=REGISTRY,
 )
-REFUSALS = Counter("takt_refusals_total", "Requests refused, by error code", ["code"], registry=REGISTRY)
-DB_UP = Gauge("takt_db_up", "1 while the database answers", registry=REGISTRY)
-DB_POOL_IN_USE = Gauge("takt_db_pool_in_use", "Connections handed out", registry=REGISTRY)
-SERVICE_INFO = Gauge("takt_service_info", "Always 1; labels say what runs", ["service", "plant"], registry=REGISTRY)
+REFUSALS = Counter("takt_refusals_total", "Requests refused, by error code", ["code"])
+IDEMPOTENCY_REPLAYS = Counter("takt_idempotency_replays_total", "Requests answered with a stored answer")
+DB_UP = Gauge("takt_db_up", "1 while the database answers")
+DB_POOL_IN_USE = Gauge("takt_db_pool_in_use", "Connections handed out")
+SERVICE_INFO = Gauge("takt_service_info", "Always 1; labels say what runs", ["service", "plant"])

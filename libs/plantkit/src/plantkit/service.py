@@ -1,0 +1,117 @@
+"""Make a service from its slices: routes, consumers, background loops, health, metrics, documents."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from plantkit.audit import Refusals
+from plantkit.auth.tokens import Verifier
+from plantkit.clock import Clock, utc_now
+from plantkit.context import Context
+from plantkit.db.engine import Database
+from plantkit.http import problems
+from plantkit.http.consistency import Consistency
+from plantkit.http.health import health_routes
+from plantkit.http.middleware import RequestScope
+from plantkit.messaging.wiring import Messaging
+from plantkit.observability import logs, traces
+from plantkit.observability.metrics import SERVICE_INFO
+from plantkit.resources.routes import routes
+from plantkit.settings import Loop, ServiceSettings
+from plantkit.slice import Slice
+
+API = "/api/v1"
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service's name, its settings and its table of contents."""
+
+    name: str
+    settings: type[ServiceSettings]
+    slices: tuple[Slice, ...]
+    root_routers: tuple[APIRouter, ...] = field(default=())
+
+    def app(self, settings: ServiceSettings, *, clock: Clock = utc_now) -> FastAPI:
+        """The ASGI application. Nothing is connected before its lifespan starts."""
+        context = _context(settings, clock)
+        messaging = Messaging(context, self.slices)
+        app = FastAPI(
+            title=f"Takt {self.name}",
+            version="1",
+            lifespan=_lifespan(context, messaging, self.slices),
+            docs_url=None,
+            redoc_url=None,
+            separate_input_output_schemas=True,
+        )
+        app.state.context, app.state.messaging = context, messaging
+        problems.install(app)
+        app.add_middleware(RequestScope)
+        app.include_router(health_routes(context, messaging))
+        for router in self.root_routers:
+            app.include_router(router)
+        for router in _routers(self.slices):
+            app.include_router(router, prefix=API)
+        app.include_router(messaging.routes(), prefix=API)
+        return app
+
+
+def _context(settings: ServiceSettings, clock: Clock) -> Context:
+    db = Database(settings)
+    return Context(
+        settings=settings,
+        db=db,
+        clock=clock,
+        verifier=Verifier(settings.jwks_url),
+        refusals=Refusals(db, settings, clock),
+        consistency=Consistency(settings.cursor_secret.get_secret_value(), settings.service),
+    )
+
+
+def _routers(slices: Sequence[Slice]) -> list[APIRouter]:
+    made = [router for part in slices for router in part.routers]
+    return made + [routes(resource) for part in slices for resource in part.resources]
+
+
+def _lifespan(context: Context, messaging: Messaging, slices: Sequence[Slice]) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        provider = traces.start(context.settings)
+        SERVICE_INFO.labels(context.settings.service, context.settings.plant).set(1)
+        await messaging.start(context.settings.loops)
+        loops = _background(app, context, slices)
+        log.info("service.started", service=context.settings.service)
+        yield
+        await _cancel(loops)
+        await context.refusals.flush()
+        await messaging.stop()
+        await context.db.dispose()
+        if provider is not None:
+            provider.shutdown()
+        log.info("service.stopped", service=context.settings.service)
+
+    return lifespan
+
+
+def _background(app: FastAPI, context: Context, slices: Sequence[Slice]) -> list[asyncio.Task[None]]:
+    started = [asyncio.create_task(context.refusals.run())]
+    if Loop.API in context.settings.loops:
+        started += [asyncio.create_task(_run(loop(app))) for part in slices for loop in part.loops]
+    return started
+
+
+async def _run(loop: Any) -> None:
+    await loop
+
+
+async def _cancel(loops: Sequence[asyncio.Task[None]]) -> None:
+    for task in loops:
+        task.cancel()
+    for task in loops:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,88 @@
+"""The orders an operation takes on the shop floor: load, ask, return."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from plantkit.db.tx import Tx
+from takt_contracts.operations.production import Hold
+
+from operations.production.model import LedgerEntry, Operation
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnOperation:
+    """Which operation an order is for."""
+
+    order_no: str
+    operation_no: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportQuantity(OnOperation):
+    """Book what came out of an operation: good, scrap with its reason, rework. In the item's unit."""
+
+    good: Decimal
+    scrap: Decimal
+    rework: Decimal
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldOperation(OnOperation):
+    hold: Hold
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelOperation(OnOperation):
+    reason: str
+
+
+async def _locked(tx: Tx, at: OnOperation) -> Operation:
+    return await tx.one(Operation, lock=True, order_no=at.order_no, operation_no=at.operation_no, archived_at=None)
+
+
+async def start_operation(tx: Tx, cmd: OnOperation) -> Operation:
+    operation = await _locked(tx, cmd)
+    operation.start()
+    return operation
+
+
+async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
+    operation = await _locked(tx, cmd)
+    entry = tx.add(
+        LedgerEntry,
+        operation_id=operation.id,
+        entry_no=operation.entries + 1,
+        kind="report",
+        good=cmd.good,
+        scrap=cmd.scrap,
+        rework=cmd.rework,
+        reason=cmd.reason,
+        reported_by=tx.principal.name,
+    )
+    operation.report(entry=entry)
+    return operation
+
+
+async def hold_operation(tx: Tx, cmd: HoldOperation) -> Operation:
+    operation = await _locked(tx, cmd)
+    operation.hold_back(cmd.hold)
+    return operation
+
+
+async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
+    operation = await _locked(tx, cmd)
+    operation.resume()
+    return operation
+
+
+async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
+    operation = await _locked(tx, cmd)
+    operation.finish()
+    return operation
+
+
+async def cancel_operation(tx: Tx, cmd: CancelOperation) -> Operation:
+    operation = await _locked(tx, cmd)
+    operation.cancel(cmd.reason)
+    return operation
