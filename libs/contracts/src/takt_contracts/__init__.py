@@ -1,0 +1,1 @@
+"""What Takt tells and takes: events, resources, problems. Needs pydantic and nothing else."""

@@ -1,0 +1,81 @@
+"""What every event has in common: its name on the wire, the version and the full state after the change."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from takt_contracts.scalars import Version
+
+
+def schema_id(type_: str) -> str:
+    """What `dataschema` says of events of this type, and `$id` in the schema's own file."""
+    return f"urn:takt:schema:{type_}"
+
+
+class _TypeName:
+    """`OperationStarted.type` of a class, `event.type` of one event: takt.<service>.<entity>.<fact>.v1."""
+
+    def __get__(self, event: "Event | None", owner: "type[Event]") -> str:
+        if event is not None:
+            return owner.type_of(event.told)
+        if len(owner.facts) != 1:
+            raise AttributeError(f"{owner.__name__} is told as any of {owner.types()}: ask one event, or `types()`.")
+        return owner.type_of(owner.facts[0])
+
+
+class _TopicName:
+    """The topic of a class or of one event: takt.<service>.<entity>."""
+
+    def __get__(self, event: "Event | None", owner: "type[Event]") -> str:
+        return f"takt.{owner.service}.{owner.entity}"
+
+
+class Event(BaseModel):
+    """A past fact. Subclasses say where it belongs (`service`, `entity`, `key`) and what happened (`fact`).
+
+    A reader ignores what it does not know; the newest version of a subject wins.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    service: ClassVar[str] = ""
+    entity: ClassVar[str] = ""
+    key: ClassVar[tuple[str, ...]] = ()
+    fact: ClassVar[str] = ""
+    facts: ClassVar[tuple[str, ...]] = ()
+    partitions: ClassVar[int] = 6
+    compacted: ClassVar[bool] = False
+    topic: ClassVar[_TopicName] = _TopicName()
+    type: ClassVar[_TypeName] = _TypeName()
+
+    version: Version
+    state: BaseModel
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if cls.fact:
+            cls.facts = (cls.fact,)
+
+    @classmethod
+    def of(cls, stored: Any, **facts: Any) -> Self:
+        """The event about something stored, as it is now, beside the fact's own words."""
+        return cls.model_validate({"version": stored.version, "state": stored, **facts}, from_attributes=True)
+
+    @classmethod
+    def type_of(cls, fact: str) -> str:
+        return f"takt.{cls.service}.{cls.entity}.{fact}.v1"
+
+    @classmethod
+    def types(cls) -> tuple[str, ...]:
+        """One for a named fact; four for a changed resource."""
+        return tuple(cls.type_of(fact) for fact in cls.facts)
+
+    @property
+    def told(self) -> str:
+        """Which of its `facts` this one is."""
+        return self.fact
+
+    @property
+    def subject(self) -> str:
+        """The business key; key of the record on Kafka too. Parts hold no slash, so the join is unambiguous."""
+        return "/".join(str(getattr(self.state, name)) for name in self.key)

@@ -1,0 +1,1 @@
+"""Who comes in through the front door."""

@@ -1,0 +1,224 @@
+"""Operations: the steps of a work order, what is booked on them and what happens to them on the shop floor."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from takt_contracts.event import Event
+from takt_contracts.resource import Fields, ResourceContract, Stored
+from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Quantity, QuantityChange, UtcDatetime
+
+NOTHING = Decimal(0)
+
+
+class Status(StrEnum):
+    """FINISHED and CANCELLED are final. A hold stands beside the status and does not change it."""
+
+    RELEASED = "RELEASED"
+    IN_PROGRESS = "IN_PROGRESS"
+    FINISHED = "FINISHED"
+    CANCELLED = "CANCELLED"
+
+
+class HoldKind(StrEnum):
+    """Whether the cause lies outside the workplace (no material, no order) or in it (a broken tool)."""
+
+    EXTERNAL = "external"
+    OWN = "own"
+
+
+class Hold(BaseModel):
+    """Why nothing may be done on an operation for now."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    kind: HoldKind
+    reason: Name
+
+
+class EntryKind(StrEnum):
+    """`opening` is what an import brought along; `correction` takes back or adds to an earlier entry."""
+
+    REPORT = "report"
+    HAND_OVER = "hand_over"
+    CORRECTION = "correction"
+    OPENING = "opening"
+
+
+class LedgerEntry(BaseModel):
+    """One booking on an operation, never changed afterwards. The operation's quantities are sums over these."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: UUID
+    kind: EntryKind
+    good: QuantityChange = NOTHING
+    scrap: QuantityChange = NOTHING
+    rework: QuantityChange = NOTHING
+    reason: Name | None = None
+    booked_at: UtcDatetime
+    booked_by: str = Field(description="Id of the user, key or service.")
+
+
+class OperationFields(Fields):
+    """An operation: what a client may write. Quantities are booked by reports, never written."""
+
+    order_no: OrderNo
+    operation_no: OperationNo
+    workplace: Code = Field(description="Code of the workplace.")
+    item: Code = Field(description="Code of the item that is made.")
+    planned_start: UtcDatetime | None = None
+    planned_end: UtcDatetime | None = None
+    due: UtcDatetime | None = None
+    qty_desired: Quantity
+
+
+class Operation(OperationFields, Stored):
+    """An operation as everyone reads it. `qty_processed` is good and scrap."""
+
+    qty_processed: Quantity = NOTHING
+    qty_good: Quantity = NOTHING
+    qty_scrap: Quantity = NOTHING
+    qty_rework: Quantity = NOTHING
+    status: Status = Status.RELEASED
+    hold: Hold | None = None
+
+
+OPERATION = ResourceContract(
+    owner="operations",
+    name="operation",
+    plural="operations",
+    fields=OperationFields,
+    state=Operation,
+    key=("order_no", "operation_no"),
+    titles={
+        "order_no": "Order",
+        "operation_no": "Operation",
+        "workplace": "Workplace",
+        "item": "Item",
+        "planned_start": "Planned start",
+        "planned_end": "Planned end",
+        "due": "Due",
+        "qty_desired": "Quantity",
+    },
+)
+
+
+class EmptyBody(Fields):
+    """Body of start, resume and finish: `{}`."""
+
+
+class ReportBody(Fields):
+    """What came out, in the item's unit. Scrap needs its reason."""
+
+    good: Quantity = NOTHING
+    scrap: Quantity = NOTHING
+    rework: Quantity = NOTHING
+    reason: Name | None = Field(None, validate_default=True)
+
+    @field_validator("reason")
+    @classmethod
+    def scrap_has_a_reason(cls, reason: str | None, others: ValidationInfo) -> str | None:
+        if reason is None and others.data.get("scrap", NOTHING) > 0:
+            raise PydanticCustomError("reason_missing", "Scrap needs a reason.")
+        return reason
+
+    @model_validator(mode="after")
+    def something_came_out(self) -> "ReportBody":
+        if not (self.good or self.scrap or self.rework):
+            raise PydanticCustomError("quantity_missing", "At least one of good, scrap and rework should be above 0.")
+        return self
+
+
+class HoldBody(Fields):
+    """Why the operation stops for now."""
+
+    kind: HoldKind
+    reason: Name
+
+
+class CancelBody(Fields):
+    """Why it will not be done."""
+
+    reason: Name
+
+
+class OperationEvent(Event):
+    """What all facts about an operation share."""
+
+    service: ClassVar[str] = "operations"
+    entity: ClassVar[str] = "operation"
+    key: ClassVar[tuple[str, ...]] = OPERATION.key
+
+    state: Operation
+
+
+class OperationCreated(OperationEvent):
+    """An operation was planned."""
+
+    fact: ClassVar[str] = "created"
+
+
+class OperationUpdated(OperationEvent):
+    """Plan or quantity of an operation changed."""
+
+    fact: ClassVar[str] = "updated"
+
+
+class OperationStarted(OperationEvent):
+    """Work on an operation began."""
+
+    fact: ClassVar[str] = "started"
+
+
+class OperationReported(OperationEvent):
+    """Good, scrap or rework was booked."""
+
+    fact: ClassVar[str] = "reported"
+
+    entry: LedgerEntry
+
+
+class OperationHeld(OperationEvent):
+    """An operation was put on hold."""
+
+    fact: ClassVar[str] = "held"
+
+    kind: HoldKind
+    reason: Name
+
+
+class OperationResumed(OperationEvent):
+    """The hold of an operation ended."""
+
+    fact: ClassVar[str] = "resumed"
+
+
+class OperationFinished(OperationEvent):
+    """An operation is done."""
+
+    fact: ClassVar[str] = "finished"
+
+
+class OperationCancelled(OperationEvent):
+    """An operation will not be done."""
+
+    fact: ClassVar[str] = "cancelled"
+
+    reason: Name
+
+
+class OperationArchived(OperationEvent):
+    """An operation was taken out of the lists."""
+
+    fact: ClassVar[str] = "archived"
+
+
+class OperationRestored(OperationEvent):
+    """An archived operation is back."""
+
+    fact: ClassVar[str] = "restored"
