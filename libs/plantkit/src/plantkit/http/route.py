@@ -1,0 +1,137 @@
+"""The one order in which every request is checked.
+
+405 / 413, 401, 403, 400, 404, 428 / 412, 422, 409. The first four need only the request and are done here; 404 and
+428 / 412 need the row, so a handler raises them, and a guard raises them here when the body is already invalid.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from plantkit.auth.principal import Principal
+from plantkit.context import Context
+from plantkit.errors import DomainError, Forbidden, Kind, Unauthenticated
+from plantkit.http import consistency, idempotency
+from plantkit.http.errors import Unstorable
+from plantkit.http.etag import IfMatch
+from plantkit.http.json import parse
+from plantkit.http.openapi import described, refusals
+from plantkit.http.policy import WRITES, Policy, allow, forwarded, guarded, keyed, matched, policy_of, public, queried
+from plantkit.http.problems import refusal_of
+from plantkit.http.reading import Read, read_body, refuse_long, refuse_query, refuse_unreadable
+from plantkit.idempotency import Keyed
+
+__all__ = ["KitRoute", "Routes", "allow", "forwarded", "guarded", "keyed", "matched", "public", "queried"]
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class KitRoute(APIRoute):
+    """One endpoint behind the order of checks. Refused at import when it does not say who may call it."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        policy = _declared(path, endpoint)
+        methods = options.get("methods") or {"GET"}
+        options["openapi_extra"] = described(policy, methods, options.get("openapi_extra"))
+        super().__init__(path, endpoint, **options)
+        self.responses = refusals(policy, methods, body=self.body_field is not None, own=self.responses)
+
+    def get_route_handler(self) -> Answer:
+        answer = super().get_route_handler()
+        gate = Gate(policy_of(self.endpoint), _query_names(self.dependant), self._reads_json())
+
+        async def checked(request: Request) -> Response:
+            return await gate.let_through(request, answer)
+
+        return checked
+
+    def _reads_json(self) -> bool:
+        return self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+
+
+class Routes(APIRouter):
+    """A router whose every endpoint carries `@allow(...)` or `@public`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=KitRoute, redirect_slashes=False, **options)
+
+
+def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:
+    policy = policy_of(endpoint)
+    if policy.public == bool(policy.roles):
+        raise TypeError(f"{endpoint.__qualname__} at {path} must say either @allow(...) or @public")
+    return policy
+
+
+def _query_names(dependant: Any) -> frozenset[str]:
+    own = frozenset(field.alias for field in dependant.query_params)
+    return own.union(*(_query_names(inner) for inner in dependant.dependencies))
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The checks of one endpoint in their order."""
+
+    policy: Policy
+    query: frozenset[str]
+    reads_json: bool
+
+    async def let_through(self, request: Request, answer: Answer) -> Response:
+        context: Context = request.app.state.context
+        if self.reads_json:
+            refuse_long(request, context.settings.body_max_bytes)
+        if not self.policy.public:
+            await self._admit(request, context)
+        body = await read_body(request, context.settings.body_max_bytes) if self.reads_json else b""
+        try:
+            return await answer(self._read(request, context, body))
+        except (RequestValidationError, Unstorable) as wrong:
+            raise await self._refusal(request, wrong) from None
+
+    async def _admit(self, request: Request, context: Context) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("A valid access token is needed.")
+        principal = await context.verifier.verify(token.strip())
+        request.state.principal = principal
+        if not principal.has(*self.policy.roles):
+            needed = sorted(self.policy.roles)
+            raise Forbidden(f"This needs the role {' or '.join(needed)}.", roles=needed)
+
+    def _read(self, request: Request, context: Context, body: bytes) -> Request:
+        refuse_unreadable(request)
+        if not self.policy.forwarded:
+            refuse_query(request, self.query | self.policy.query)
+            _check_consistency(request, context)
+        if self.policy.matched:
+            request.state.if_match = IfMatch.parse(request.headers.get("if-match"))
+        key = idempotency.key_of(request.headers.get(idempotency.HEADER), required=self.policy.keyed)
+        value = parse(body) if body else None
+        if key is not None and request.method in WRITES and not self.policy.public:
+            request.state.keyed = _keyed(request, key, value)
+        return Read(request, body, value) if self.reads_json else request
+
+    async def _refusal(self, request: Request, wrong: RequestValidationError | Unstorable) -> DomainError:
+        """404, 428 and 412 come before a 422, so the guard is asked first."""
+        refusal = refusal_of(wrong) if isinstance(wrong, RequestValidationError) else wrong
+        if refusal.kind is Kind.INVALID and self.policy.guard is not None:
+            version = await self.policy.guard(request)
+            if self.policy.matched and version is not None:
+                request.state.if_match.check(version)
+        return refusal
+
+
+def _check_consistency(request: Request, context: Context) -> None:
+    """What the owner answered is committed, so its own reads need no wait; only a foreign token is refused."""
+    token = request.headers.get(consistency.HEADER)
+    if token is not None and request.method not in WRITES:
+        context.consistency.read(token)
+
+
+def _keyed(request: Request, key: str, value: Any) -> Keyed:
+    principal: Principal = request.state.principal
+    told = idempotency.digest(request.method, request.url.path, request.url.query, value)
+    return Keyed(principal.id, key, told)
