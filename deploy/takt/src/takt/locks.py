@@ -85,7 +85,7 @@ def locked(text: str) -> dict[Version, frozenset[str]]:
 
 
 def resolved(text: str) -> dict[Version, dict[str, str]]:
-    """What `uv.lock` would install from a registry: every (name, version) with the digests of its wheels by file name."""
+    """What `uv.lock` would install from a registry: every (name, version) with its wheels' digests by file name."""
     found: dict[Version, dict[str, str]] = {}
     for block in text.split("\n[[package]]\n")[1:]:
         head = _PACKAGE.match(block)
@@ -124,5 +124,5 @@ def refusal(found: Iterable[str]) -> str:
     lines = "\n".join(f"  - {line}" for line in found)
     return (
         f"the packages resolved here are not the ones in {LOCK}:\n{lines}\n"
-        f"Delete {UV_LOCK} and try again; whoever changed a dependency on purpose runs `takt lock` and commits the result."
+        f"Delete {UV_LOCK} and try again; whoever changed a dependency on purpose runs `takt lock` and commits it."
     )

@@ -10,8 +10,8 @@ Rest = Annotated[list[str] | None, typer.Argument(help="passed on to the tool")]
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-@app.command(context_settings=_PASS_ON)
-def test(
+@app.command("test", context_settings=_PASS_ON)
+def run_tests(
     rest: Rest = None,
     fast: Annotated[bool, typer.Option("--fast", help="pure tests only: no database, no broker")] = False,
     long: Annotated[bool, typer.Option("--long", help="long tests only, within --minutes")] = False,

@@ -4,6 +4,7 @@ Each user of a server holds a shared lock on a file for as long as its process l
 and waits for the exclusive lock: it gets it when every user has ended, however it ended, and stops the server.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -62,7 +63,8 @@ class SharedServer:
 
     def _start(self) -> str:
         with (self.folder / "keeper.log").open("wb") as log:
-            keeper = subprocess.Popen(  # its end is awaited by the controller, not by the worker that happened to come first
+            # Its end is awaited by the controller, not by the worker that happened to come first.
+            keeper = subprocess.Popen(
                 [sys.executable, "-m", "takt.testing.keeper", self.kind, str(self.folder)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
             )  # fmt: skip
@@ -121,12 +123,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if config.stash[_OWNER]:
         folder = Path(os.environ.pop(RUN_FOLDER))
         for pid_file in folder.glob("*/keeper.pid"):
-            _await(int(pid_file.read_text()))
+            with contextlib.suppress(FileNotFoundError):  # the keeper was quicker and has taken its folder along
+                _await(int(pid_file.read_text()))
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _await(pid: int) -> None:
-    """Wait until a keeper has stopped its server; press it when it is late, because a forked child may hold its lock."""
+    """Wait until a keeper has stopped its server; press it when it is late: a forked child may hold its lock."""
     try:
         keeper = psutil.Process(pid)
     except psutil.NoSuchProcess:

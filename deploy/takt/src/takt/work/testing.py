@@ -28,7 +28,8 @@ class Covered:
     def __str__(self) -> str:
         return (
             f"coverage: lines {self.lines:.1f} % (at least {LINES_AT_LEAST:.0f}), "
-            f"branches {self.branches:.1f} % (at least {BRANCHES_AT_LEAST:.0f}): {'enough' if self.enough else 'TOO LOW'}"
+            f"branches {self.branches:.1f} % (at least {BRANCHES_AT_LEAST:.0f}): "
+            f"{'enough' if self.enough else 'TOO LOW'}"
         )
 
 
