@@ -94,7 +94,7 @@ Count = Annotated[int, Field(strict=True, ge=0, le=MAX_BIGINT)]
 Version = Annotated[int, Field(strict=True, ge=1, le=MAX_BIGINT, description="Counts the changes of one thing from 1.")]
 Flag = Annotated[bool, Field(strict=True)]
 
-_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def _moment_input(value: Any) -> Any:
