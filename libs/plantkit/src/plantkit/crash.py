@@ -1,6 +1,6 @@
 """Crash points: named places where a test kills the process, because random kills rarely hit a window of 1 ms.
 
-`TAKT_CRASH_POINT=<name>:<k>` kills at the k-th passage of that name. Without it a point does nothing, and production mode
+`TAKT_CRASH_POINT=<name>:<k>` kills at the k-th passage of that name. Without it a point does nothing; production mode
 refuses to start with it. The variable is read at each passage: services are forked from a process that has this module.
 """
 

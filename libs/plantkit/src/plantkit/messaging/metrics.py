@@ -2,24 +2,16 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from plantkit.observability.metrics import REGISTRY
-
-OUTBOX_PENDING = Gauge(
-    "takt_outbox_pending", "Committed events that the broker has not acknowledged yet", ["service"], registry=REGISTRY
-)
-OUTBOX_OLDEST_AGE = Gauge("takt_outbox_oldest_age_seconds", "Age of the oldest of them", ["service"], registry=REGISTRY)
+OUTBOX_PENDING = Gauge("takt_outbox_pending", "Committed events that the broker has not acknowledged yet", ["service"])
+OUTBOX_OLDEST_AGE = Gauge("takt_outbox_oldest_age_seconds", "Age of the oldest of them", ["service"])
 OUTBOX_BLOCKED = Gauge(
     "takt_outbox_blocked_aggregates",
     "Aggregates held back by an event that cannot be published",
     ["service"],
     registry=REGISTRY,
 )
-OUTBOX_PUBLISHED = Counter(
-    "takt_outbox_published_total", "Events acknowledged by the broker and marked", ["service"], registry=REGISTRY
-)
-RELAY_SLOTS_HELD = Gauge(
-    "takt_relay_slots_held", "Slots of aggregates that this relay owns", ["service"], registry=REGISTRY
-)
+OUTBOX_PUBLISHED = Counter("takt_outbox_published_total", "Events acknowledged by the broker and marked", ["service"])
+RELAY_SLOTS_HELD = Gauge("takt_relay_slots_held", "Slots of aggregates that this relay owns", ["service"])
 RELAY_FENCED = Counter(
     "takt_relay_fenced_total",
     "Times a relay found that somebody else had taken its slots",
@@ -27,40 +19,34 @@ RELAY_FENCED = Counter(
     registry=REGISTRY,
 )
 PRODUCE_ERRORS = Counter(
-    "takt_produce_errors_total", "Sends that the broker refused or that failed", ["service", "error"], registry=REGISTRY
+    "takt_produce_errors_total", "Sends that the broker refused or that failed", ["service", "error"]
 )
-KAFKA_UP = Gauge("takt_kafka_up", "1 while the broker answers", ["service"], registry=REGISTRY)
+KAFKA_UP = Gauge("takt_kafka_up", "1 while the broker answers", ["service"])
 
-CONSUMED = Counter("takt_consumed_total", "Records taken from the log", ["group"], registry=REGISTRY)
-APPLIED = Counter("takt_applied_total", "Events that took effect", ["group"], registry=REGISTRY)
-INBOX_DUPLICATES = Counter(
-    "takt_inbox_duplicates_total", "Deliveries dropped because the inbox knew them", ["group"], registry=REGISTRY
-)
+CONSUMED = Counter("takt_consumed_total", "Records taken from the log", ["group"])
+APPLIED = Counter("takt_applied_total", "Events that took effect", ["group"])
+INBOX_DUPLICATES = Counter("takt_inbox_duplicates_total", "Deliveries dropped because the inbox knew them", ["group"])
 VERSIONS_STALE = Counter(
     "takt_versions_stale_total",
     "Deliveries dropped because a newer version had been applied",
     ["group"],
     registry=REGISTRY,
 )
-HANDLER_SECONDS = Histogram("takt_handler_seconds", "Time of a batch's transaction", ["group"], registry=REGISTRY)
+HANDLER_SECONDS = Histogram("takt_handler_seconds", "Time of a batch's transaction", ["group"])
 BATCH_RETRIES = Counter(
-    "takt_batch_retries_total", "Batches tried again because the database was in trouble", ["group"], registry=REGISTRY
+    "takt_batch_retries_total", "Batches tried again because the database was in trouble", ["group"]
 )
-PARKED_TOTAL = Counter("takt_parked_total", "Records moved aside", ["group", "reason"], registry=REGISTRY)
-PARKED_DEPTH = Gauge("takt_parked_depth", "Records that lie aside", ["group", "state"], registry=REGISTRY)
+PARKED_TOTAL = Counter("takt_parked_total", "Records moved aside", ["group", "reason"])
+PARKED_DEPTH = Gauge("takt_parked_depth", "Records that lie aside", ["group", "state"])
 SCHEMA_UNKNOWN = Counter(
     "takt_schema_unknown_total",
     "Records of a type or version that the contracts do not know",
     ["group"],
     registry=REGISTRY,
 )
-CONSUMER_LAG = Gauge(
-    "takt_consumer_lag", "Records of the log that the group has not committed", ["group"], registry=REGISTRY
-)
-REBALANCES = Counter("takt_rebalances_total", "Assignments that a consumer was given", ["group"], registry=REGISTRY)
-CONSUMER_RESTARTS = Counter(
-    "takt_consumer_restarts_total", "Consumers restarted because they stood still", ["group"], registry=REGISTRY
-)
+CONSUMER_LAG = Gauge("takt_consumer_lag", "Records of the log that the group has not committed", ["group"])
+REBALANCES = Counter("takt_rebalances_total", "Assignments that a consumer was given", ["group"])
+CONSUMER_RESTARTS = Counter("takt_consumer_restarts_total", "Consumers restarted because they stood still", ["group"])
 OFFSET_LOST = Gauge(
     "takt_consumer_offset_lost",
     "Partitions whose offset is gone or out of range; needs a rebuild",

@@ -1,7 +1,7 @@
 """Who wakes the relay: the commit itself where they share a process, a debounced NOTIFY elsewhere.
 
-NOTIFY inside the command's transaction would cost more than half of the commits per second, so it is sent after the commit,
-at most once in 20 ms, on a connection of its own. Both are hints: the relay also polls.
+NOTIFY inside the command's transaction would cost more than half of the commits per second, so it is sent after the
+commit, at most once in 20 ms, on a connection of its own. Both are hints: the relay also polls.
 """
 
 import asyncio

@@ -1,0 +1,55 @@
+"""How we connect to Kafka. The settings that keep the promises are here and nowhere else."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from faststream.kafka import KafkaBroker
+
+from plantkit.settings import ServiceSettings
+
+BATCH_BYTES = 262_144
+
+
+async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
+    """A started producer. Idempotent, and acknowledged by all in-sync replicas. Raises KafkaError."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap.split(","),
+        client_id=f"takt-{settings.service}-relay",
+        enable_idempotence=True,
+        acks="all",
+        request_timeout_ms=settings.kafka_request_timeout_ms,
+        max_batch_size=BATCH_BYTES,
+        max_request_size=8 * BATCH_BYTES,
+        retry_backoff_ms=100,
+    )
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+    return producer
+
+
+def subscriber_broker(settings: ServiceSettings) -> KafkaBroker:
+    """FastStream for consuming only: no topics are made, no types are guessed, nothing is produced."""
+    return KafkaBroker(
+        settings.kafka_bootstrap.split(","),
+        client_id=f"takt-{settings.service}",
+        allow_auto_create_topics=False,
+        apply_types=False,
+        consumer_only=True,
+        request_timeout_ms=settings.kafka_request_timeout_ms,
+        logger=None,
+    )
+
+
+def group_options(settings: ServiceSettings) -> dict[str, Any]:
+    """What every subscriber is given. `none`: a group without an offset stops and says so, it never skips."""
+    return {
+        "auto_offset_reset": "none",
+        "session_timeout_ms": settings.kafka_session_timeout_ms,
+        "heartbeat_interval_ms": max(300, settings.kafka_session_timeout_ms // 5),
+        "max_poll_interval_ms": 300_000,
+        "rebalance_timeout_ms": settings.kafka_session_timeout_ms,
+        "fetch_max_wait_ms": 250,
+    }

@@ -1,0 +1,148 @@
+"""The outbox as the relay sees it: read what is unpublished in order, mark what the broker has acknowledged.
+
+The relay never asks for rows "after" a position it remembers: ids and sequence values are handed out before commit,
+so a slower transaction would be passed over. It asks for rows without `published_at`, ordered by (aggregate,
+version), the only order that follows commits. The keyset position below lives for one pass over the table and never
+longer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import asyncpg
+
+PAGE = 2_000
+
+
+class Position(NamedTuple):
+    """Where a page ended, in the order of the index `outbox_unpublished`."""
+
+    slot: int
+    aggregatetype: str
+    aggregateid: str
+    version: int
+
+
+START = Position(-1, "", "", 0)
+
+
+class Row(NamedTuple):
+    """The columns of `_READ`, by number: attribute names cost too much 20,000 times a second."""
+
+    id: int = 0
+    month: int = 1
+    slot: int = 2
+    aggregatetype: int = 3
+    aggregateid: int = 4
+    version: int = 5
+    topic: int = 6
+    key: int = 7
+    headers: int = 8
+    payload: int = 9
+    blocked: int = 10
+
+
+ROW = Row()
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a page: rows the broker has, rows that cannot be published and why, and what stopped it, if
+    anything.
+    """
+
+    delivered: list[asyncpg.Record] = field(default_factory=list)
+    blocked: list[tuple[asyncpg.Record, str]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    @property
+    def slots(self) -> frozenset[int]:
+        rows = [*self.delivered, *(row for row, _ in self.blocked)]
+        return frozenset(row[ROW.slot] for row in rows)
+
+
+class Reader(Protocol):
+    """Strategy: which rows are sent next, in which order."""
+
+    async def page(self, slots: Sequence[int], after: Position) -> Sequence[asyncpg.Record]: ...
+
+
+class Marker(Protocol):
+    """Strategy: how the outcome of a page is kept."""
+
+    async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:
+        """Keep it for the slots that are still held with these epochs. Answers the slots that are not: it is fenced
+        there.
+        """
+
+
+_READ = """
+SELECT id, month, slot, aggregatetype, aggregateid, version, topic, convert_to(key, 'UTF8'), headers,
+       convert_to(payload, 'UTF8'), blocked
+FROM outbox
+WHERE published_at IS NULL AND slot = ANY($1::smallint[])
+  AND (slot, aggregatetype, aggregateid, version) > ($2::smallint, $3::text, $4::text, $5::bigint)
+ORDER BY slot, aggregatetype, aggregateid, version
+LIMIT $6
+"""
+
+# The page's own order, never a sort of a backlog: whatever the statistics say, the partial index is read forward.
+READER_SESSION = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
+# Two thousand look-ups by primary key, whatever the statistics say.
+MARKER_SESSION = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
+
+_MARK = """
+WITH held AS MATERIALIZED (
+    SELECT s.slot FROM relay_slots s
+    JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
+    FOR SHARE OF s
+), marked AS (
+    UPDATE outbox o
+    SET published_at = CASE WHEN page.reason IS NULL THEN clock_timestamp() END, blocked = page.reason
+    FROM unnest($3::uuid[], $4::date[], $5::smallint[], $6::text[]) AS page (id, month, slot, reason)
+    WHERE o.id = page.id AND o.month = page.month AND o.published_at IS NULL
+      AND page.slot IN (SELECT slot FROM held)
+)
+SELECT slot FROM held
+"""
+
+
+class UnpublishedReader:
+    """Unpublished rows of the given slots, by (slot, aggregate, version), a page at a time."""
+
+    def __init__(self, connection: asyncpg.Connection, limit: int = PAGE) -> None:
+        self._connection = connection
+        self._limit = limit
+
+    async def page(self, slots: Sequence[int], after: Position) -> Sequence[asyncpg.Record]:
+        rows: Sequence[asyncpg.Record] = await self._connection.fetch(_READ, slots, *after, self._limit)
+        return rows
+
+
+class FencedMarker:
+    """Marks under a shared lock of the lease rows: whoever takes a slot over waits for the mark, or the mark finds it
+    gone.
+    """
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:
+        rows: list[asyncpg.Record] = outcome.delivered + [row for row, _ in outcome.blocked]
+        reasons = [None] * len(outcome.delivered) + [reason for _, reason in outcome.blocked]
+        slots = outcome.slots
+        held = await self._connection.fetch(
+            _MARK,
+            list(slots),
+            [epochs[slot] for slot in slots],
+            [row[ROW.id] for row in rows],
+            [row[ROW.month] for row in rows],
+            [row[ROW.slot] for row in rows],
+            reasons,
+        )
+        return slots - {record["slot"] for record in held}
+
+
+def position_of(row: asyncpg.Record) -> Position:
+    return Position(row[ROW.slot], row[ROW.aggregatetype], row[ROW.aggregateid], row[ROW.version])

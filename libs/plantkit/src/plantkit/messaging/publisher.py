@@ -1,0 +1,215 @@
+"""Sends pages of outbox rows to the broker, in order, and says what became of each row.
+
+One lane a partition: its batches are built by us and handed to the client one at a time, the next when the broker has
+acknowledged the one before. So a refused batch is never overtaken by a later one of the same aggregate, whatever the
+client does, and there is one future a batch, not one a row.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from plantkit import crash
+from plantkit.messaging.metrics import KAFKA_UP, PRODUCE_ERRORS
+from plantkit.messaging.outbox import ROW, Outcome
+from plantkit.messaging.partitions import partition_of
+
+RECORD_LIMIT = 1_000_000  # below the broker's default of 1,048,588 bytes a batch
+_SURELY_SMALL = 100_000
+_BREATH = 256  # rows between two looks at the event loop, so that requests are served while a backlog drains
+_CLOSE_S = 3.0
+
+
+class Ticket:
+    """A page on its way. `outcome` is complete when `settled` is set."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome()
+        self.settled = asyncio.Event()
+        self._open = 1  # the page itself, until all its batches are known
+
+    def expect(self) -> None:
+        self._open += 1
+
+    def close(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self.settled.set()
+
+
+class Publisher(Protocol):
+    """Strategy: how a page reaches the broker."""
+
+    async def send(self, rows: Sequence[asyncpg.Record], stopped: set[tuple[str, str]]) -> Ticket:
+        """Hand over all but stopped aggregates. One with an unpublishable row is added to `stopped`."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Batch:
+    builder: Any
+    ticket: Ticket
+    rows: list[asyncpg.Record] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One partition: a batch that is being filled, batches that wait, and the task that hands them over."""
+
+    topic: str
+    partition: int
+    filling: _Batch | None = None
+    waiting: deque[_Batch] = field(default_factory=deque)
+    task: asyncio.Task[None] | None = None
+
+
+class PublishingFailed(KafkaError):  # type: ignore[misc]  # the client library has no types
+    """The client broke in a way of its own."""
+
+
+class _Unpublishable(Exception):
+    """This row can never be sent as it is; the text says why."""
+
+
+class KafkaPublisher:
+    """The publisher of the product. Broken after its first failure: close it and make another."""
+
+    def __init__(self, producer: AIOKafkaProducer, service: str, *, one_by_one: bool = False) -> None:
+        self._producer = producer
+        self._service = service
+        self._one_by_one = one_by_one
+        self._topics: dict[str, int] = {}
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._failure: Exception | None = None
+
+    @classmethod
+    async def open(
+        cls, connect: Callable[[], Awaitable[AIOKafkaProducer]], service: str, **options: Any
+    ) -> "KafkaPublisher":
+        """Connect and learn the topics. Raises KafkaError when the broker does not answer."""
+        publisher = cls(await connect(), service, **options)
+        await publisher._learn_topics()
+        return publisher
+
+    async def send(self, rows: Sequence[asyncpg.Record], stopped: set[tuple[str, str]]) -> Ticket:
+        if any(row[ROW.topic] not in self._topics for row in rows):
+            await self._learn_topics()
+        ticket = Ticket()
+        for number, row in enumerate(rows, 1):
+            if not stopped or (row[ROW.aggregatetype], row[ROW.aggregateid]) not in stopped:
+                self._add(row, ticket, stopped)
+            if not number % _BREATH:
+                await asyncio.sleep(0)
+        for lane in self._lanes.values():
+            self._flush(lane)
+        ticket.close()
+        return ticket
+
+    def _add(self, row: asyncpg.Record, ticket: Ticket, stopped: set[tuple[str, str]]) -> None:
+        try:
+            self._append(row, ticket)
+        except _Unpublishable as why:
+            stopped.add((row[ROW.aggregatetype], row[ROW.aggregateid]))
+            ticket.outcome.blocked.append((row, str(why)))
+
+    def _append(self, row: asyncpg.Record, ticket: Ticket) -> None:
+        topic, key = row[ROW.topic], row[ROW.key]
+        headers = _headers(row)
+        _refuse_oversize(row, headers)
+        lane = self._lane(topic, key)
+        batch = lane.filling
+        if batch is None or not self._fits(batch, key, row[ROW.payload], headers):
+            self._flush(lane)
+            batch = lane.filling = _Batch(self._producer.create_batch(), ticket)
+            batch.builder.append(timestamp=None, key=key, value=row[ROW.payload], headers=headers)
+        batch.rows.append(row)
+
+    def _fits(self, batch: _Batch, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> bool:
+        if self._one_by_one:
+            return False
+        return batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is not None
+
+    def _lane(self, topic: str, key: bytes) -> _Lane:
+        count = self._topics.get(topic)
+        if count is None:
+            raise _Unpublishable(f"topic {topic} does not exist")
+        place = (topic, partition_of(key, count))
+        return self._lanes.get(place) or self._lanes.setdefault(place, _Lane(*place))
+
+    def _flush(self, lane: _Lane) -> None:
+        batch, lane.filling = lane.filling, None
+        if batch is None:
+            return
+        batch.ticket.expect()
+        lane.waiting.append(batch)
+        if lane.task is None or lane.task.done():
+            lane.task = asyncio.create_task(self._drain(lane))
+
+    async def _drain(self, lane: _Lane) -> None:
+        while lane.waiting:
+            batch = lane.waiting.popleft()
+            if self._failure is None:
+                await self._deliver(lane, batch)
+            if self._failure is not None:
+                batch.ticket.outcome.failure = self._failure
+            batch.ticket.close()
+
+    async def _deliver(self, lane: _Lane, batch: _Batch) -> None:
+        try:
+            acknowledged = await self._producer.send_batch(batch.builder, lane.topic, partition=lane.partition)
+            crash.point("relay.after_send_before_ack")
+            await acknowledged
+        except (KafkaError, AssertionError, OSError) as refused:  # the client asserts that a partition exists
+            self._failure = refused if isinstance(refused, KafkaError) else PublishingFailed(repr(refused))
+            PRODUCE_ERRORS.labels(self._service, type(refused).__name__).inc()
+            if isinstance(refused, MessageSizeTooLargeError) and len(batch.rows) == 1:
+                batch.ticket.outcome.blocked.append((batch.rows[0], "larger than the broker accepts"))
+        else:
+            batch.ticket.outcome.delivered.extend(batch.rows)
+
+    async def _learn_topics(self) -> None:
+        known = await self._producer.client.fetch_all_metadata()
+        self._topics = {topic: len(known.partitions_for_topic(topic) or ()) for topic in known.topics()}
+        KAFKA_UP.labels(self._service).set(1)
+
+    async def close(self) -> None:
+        """Let go of the broker within seconds, whether or not it answers."""
+        for lane in self._lanes.values():
+            if lane.task is not None:
+                lane.task.cancel()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._producer.stop()
+        except TimeoutError:
+            await self._abandon()
+
+    async def _abandon(self) -> None:
+        """`stop` waits for ever for a broker that is away; there is no public way to drop what was handed over."""
+        sender = self._producer._sender
+        if sender is not None and sender.sender_task is not None:
+            sender.sender_task.cancel()
+        await self._producer.client.close()
+
+
+def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:
+    try:
+        return [(name, value.encode()) for name, value in orjson.loads(row[ROW.headers]).items()]
+    except (AttributeError, ValueError):
+        raise _Unpublishable("its headers are not a mapping of text to text") from None
+
+
+def _refuse_oversize(row: asyncpg.Record, headers: list[tuple[str, bytes]]) -> None:
+    size = len(row[ROW.payload]) + len(row[ROW.headers])
+    if size < _SURELY_SMALL:
+        return
+    size = len(row[ROW.payload]) + len(row[ROW.key]) + sum(len(name) + len(value) + 4 for name, value in headers)
+    if size > RECORD_LIMIT:
+        raise _Unpublishable(f"it has {size} bytes; a record may have {RECORD_LIMIT}")

@@ -1,0 +1,194 @@
+"""Moves committed events from the outbox to the log: at least once, in order per aggregate, never ahead of the
+commit.
+
+A walk over the unpublished rows follows the other as long as there are any; then the relay sleeps until a commit
+rings or a quarter of a second has passed. Whatever goes wrong, the walk is thrown away with its connections: what was
+not marked is unpublished still, and is sent again in the same order.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from plantkit.db.machinery import SLOTS
+from plantkit.messaging.broker import connect_producer
+from plantkit.messaging.connections import dedicated
+from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases
+from plantkit.messaging.metrics import KAFKA_UP
+from plantkit.messaging.outbox import (
+    MARKER_SESSION,
+    PAGE,
+    READER_SESSION,
+    FencedMarker,
+    Marker,
+    Reader,
+    UnpublishedReader,
+)
+from plantkit.messaging.publisher import KafkaPublisher, Publisher
+from plantkit.messaging.wake import Wake, channel_of
+from plantkit.messaging.walk import Parts, Walk
+from plantkit.observability import logs
+from plantkit.settings import ServiceSettings
+
+TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError)
+_LEAVE_S = 2.0
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How much at once and how often."""
+
+    page: int = PAGE
+    pages_ahead: int = 3
+    poll_s: float = 0.25
+    linger_s: float = 0.005  # between two walks: commits that come together go together
+    lease_s: float = LEASE_S
+    retry_blocked_s: float = 60.0
+    longest_pause_s: float = 5.0
+
+
+async def open_kafka_publisher(settings: ServiceSettings, one_by_one: bool) -> Publisher:
+    """The publisher of the product. Raises KafkaError when the broker does not answer."""
+
+    async def connect() -> AIOKafkaProducer:
+        return await connect_producer(settings)
+
+    return await KafkaPublisher.open(connect, settings.service, one_by_one=one_by_one)
+
+
+def slot_leases(connection: asyncpg.Connection, service: str, lease_s: float) -> Leases:
+    return SlotLeases(connection, service, lease_s=lease_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategies:
+    """What a relay is made of. The product has one set; the proofs of the checkers hand in wrong ones."""
+
+    reader: Callable[[asyncpg.Connection, int], Reader] = UnpublishedReader
+    marker: Callable[[asyncpg.Connection], Marker] = FencedMarker
+    publisher: Callable[[ServiceSettings, bool], Awaitable[Publisher]] = open_kafka_publisher
+    leases: Callable[[asyncpg.Connection, str, float], Leases] = slot_leases
+
+
+class Relay:
+    """Relays one service's outbox."""
+
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        wake: Wake,
+        *,
+        strategies: Strategies | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._settings = settings
+        self._wake = wake
+        self._strategies = strategies or Strategies()
+        self._pace = pace or Pace()
+        self._bell = asyncio.Event()
+        self._stopping = False
+        self._one_by_one = False
+        self._blocked_retried_at = 0.0
+        self.trouble: str | None = "The relay has not reached the broker and the database yet."
+        self.owns_all = False
+
+    async def run(self) -> None:
+        """Relay until `stop`. Trouble with database or broker is waited out, with longer pauses up to a few seconds."""
+        stop_listening = self._wake.listen(self._bell.set)
+        pause = 0.0
+        try:
+            while not self._stopping:
+                await asyncio.sleep(pause)
+                started = time.monotonic()
+                try:
+                    await self._relay()
+                except TROUBLE as trouble:
+                    self._complain(trouble)
+                steady = time.monotonic() - started > 10
+                pause = 0.1 if steady else min(max(pause, 0.05) * 2, self._pace.longest_pause_s)
+        finally:
+            stop_listening()
+
+    def stop(self) -> None:
+        """End `run` after the walk that is under way, and give the slots back."""
+        self._stopping = True
+        self._bell.set()
+
+    def _complain(self, trouble: Exception) -> None:
+        service = self._settings.service
+        self._one_by_one = isinstance(trouble, MessageSizeTooLargeError)
+        self.trouble = f"The relay is waiting: {type(trouble).__name__}."
+        KAFKA_UP.labels(service).set(0 if isinstance(trouble, KafkaError) else 1)
+        log.warning("relay.interrupted", service=service, error=type(trouble).__name__, detail=str(trouble)[:200])
+
+    async def _relay(self) -> None:
+        async with self._open() as parts:
+            self.trouble = None
+            try:
+                async with asyncio.TaskGroup() as group:
+                    beating = group.create_task(self._beat(parts.leases))
+                    await self._walk_on(parts)
+                    beating.cancel()
+            except BaseExceptionGroup as several:
+                raise several.exceptions[0] from several
+            finally:
+                self.owns_all = False
+            await self._leave(parts.leases)
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Parts]:
+        made, settings = self._strategies, self._settings
+        async with AsyncExitStack() as stack:
+            publisher = await made.publisher(settings, self._one_by_one)
+            stack.push_async_callback(publisher.close)
+            reading = await stack.enter_async_context(dedicated(settings, **READER_SESSION))
+            marking = await stack.enter_async_context(dedicated(settings, **MARKER_SESSION))
+            leasing = await stack.enter_async_context(dedicated(settings))
+            await reading.add_listener(channel_of(settings.service), lambda *_: self._bell.set())
+            leases = made.leases(leasing, settings.service, self._pace.lease_s)
+            await leases.heartbeat()
+            yield Parts(
+                settings.service, made.reader(reading, self._pace.page), made.marker(marking), publisher, leases
+            )
+
+    async def _beat(self, leases: Leases) -> None:
+        while True:
+            self.owns_all = len(leases.held) == SLOTS
+            await asyncio.sleep(self._pace.lease_s / 3)
+            await leases.heartbeat()
+
+    async def _walk_on(self, parts: Parts) -> None:
+        while not self._stopping:
+            self._bell.clear()
+            walk = Walk(
+                parts,
+                page=self._pace.page,
+                pages_ahead=self._pace.pages_ahead,
+                retry_blocked=self._is_time_to_retry_blocked(),
+            )
+            marked = await walk.run()
+            self._one_by_one = False
+            await parts.leases.settle()
+            if not marked and not self._stopping:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bell.wait(), self._pace.poll_s)
+            await asyncio.sleep(self._pace.linger_s)
+
+    def _is_time_to_retry_blocked(self) -> bool:
+        now = time.monotonic()
+        if now - self._blocked_retried_at < self._pace.retry_blocked_s:
+            return False
+        self._blocked_retried_at = now
+        return True
+
+    async def _leave(self, leases: Leases) -> None:
+        with suppress(*TROUBLE):
+            async with asyncio.timeout(_LEAVE_S):
+                await leases.leave()

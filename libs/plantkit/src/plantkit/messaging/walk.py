@@ -1,0 +1,92 @@
+"""One walk over the unpublished rows: pages are read and sent ahead while earlier ones are marked behind."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from plantkit import crash
+from plantkit.messaging.leases import Leases
+from plantkit.messaging.metrics import OUTBOX_PUBLISHED
+from plantkit.messaging.outbox import ROW, START, Marker, Reader, position_of
+from plantkit.messaging.publisher import Publisher, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a walk works with."""
+
+    service: str
+    reader: Reader
+    marker: Marker
+    publisher: Publisher
+    leases: Leases
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A page on its way, with the fencing numbers it was read under."""
+
+    ticket: Ticket
+    epochs: Mapping[int, int]
+
+
+class Walk:
+    """Reads from the beginning, and ends only when all it sent is marked: the next walk cannot send a row twice."""
+
+    def __init__(self, parts: Parts, *, page: int, pages_ahead: int, retry_blocked: bool) -> None:
+        self._parts = parts
+        self._page = page
+        self._retry_blocked = retry_blocked
+        self._on_the_way: asyncio.Queue[_Sent | None] = asyncio.Queue(pages_ahead)
+        self._stopped: set[tuple[str, str]] = set()
+        self.marked = 0
+
+    async def run(self) -> int:
+        """Rows marked. Raises what stopped it; then the rest is unpublished still."""
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._send())
+                both.create_task(self._mark())
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from several
+        return self.marked
+
+    async def _send(self) -> None:
+        leases, after = self._parts.leases, START
+        while epochs := dict(leases.held):
+            rows = await self._parts.reader.page(sorted(epochs), after)
+            if not rows:
+                break
+            crash.point("relay.after_select")
+            self._hold_back_blocked(rows)
+            ticket = await self._parts.publisher.send(rows, self._stopped)
+            await self._on_the_way.put(_Sent(ticket, epochs))
+            after = position_of(rows[-1])
+            if len(rows) < self._page or leases.is_above_share:
+                break
+        await self._on_the_way.put(None)
+
+    async def _mark(self) -> None:
+        while (sent := await self._on_the_way.get()) is not None:
+            await sent.ticket.settled.wait()
+            await self._keep(sent)
+            if sent.ticket.outcome.failure is not None:
+                raise sent.ticket.outcome.failure
+
+    async def _keep(self, sent: _Sent) -> None:
+        outcome = sent.ticket.outcome
+        if not (outcome.delivered or outcome.blocked):
+            return
+        crash.point("relay.after_ack_before_mark")
+        fenced = await self._parts.marker.mark(sent.epochs, outcome)
+        if fenced:
+            self._parts.leases.lose(fenced)
+        self.marked += len(outcome.delivered)
+        OUTBOX_PUBLISHED.labels(self._parts.service).inc(len(outcome.delivered))
+
+    def _hold_back_blocked(self, rows: Sequence[asyncpg.Record]) -> None:
+        if not self._retry_blocked:
+            blocked = (row for row in rows if row[ROW.blocked] is not None)
+            self._stopped.update((row[ROW.aggregatetype], row[ROW.aggregateid]) for row in blocked)
