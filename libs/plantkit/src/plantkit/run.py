@@ -120,7 +120,8 @@ class Runner:
         writes = tx.writes()
         told = tx.told()
         settings = self.context.settings
-        writes.outbox.extend(outbox_row(row, event, tx, settings) for row, event in told)
+        about: dict[str, Any] = {"principal": tx.principal, "origin": tx.origin, "now": tx.now, "settings": settings}
+        writes.outbox.extend(outbox_row(event, **about) for _, event in told)
         if told:
             writes.outbox.append(change_row(told, tx, settings))
         if self.keyed is not None and answer is not None:

@@ -1,5 +1,6 @@
 """Tables as classes. The mapping describes tables and reads; the runner writes (see `plantkit.db.writer`)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID
@@ -50,9 +51,10 @@ class Aggregate(Row):
         self.updated_at = self._now
         self.__dict__.setdefault("_told", []).append(event.of(self, **facts))
 
-    def bind(self, now: datetime) -> Self:
+    def bind(self, now: datetime, as_read: Mapping[str, Any] | None = None) -> Self:
         """Give it the time of the command. Done by `Tx` when a row is read or made."""
         self.__dict__["_now"] = now
+        self.__dict__["_as_read"] = as_read
         self.__dict__["_base"] = self.version
         return self
 
@@ -60,6 +62,12 @@ class Aggregate(Row):
     def _now(self) -> datetime:
         now: datetime = self.__dict__["_now"]
         return now
+
+    @property
+    def as_read(self) -> Mapping[str, Any] | None:
+        """Its columns as they were read; None for a new one."""
+        found: Mapping[str, Any] | None = self.__dict__["_as_read"]
+        return found
 
     @property
     def base_version(self) -> int:

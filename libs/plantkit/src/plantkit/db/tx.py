@@ -114,7 +114,7 @@ class Tx:
     def _read(self, entity: type[R], record: asyncpg.Record) -> R:
         row = entity(**record)
         if isinstance(row, Aggregate):
-            self._aggregates.append(row.bind(self.now))
+            self._aggregates.append(row.bind(self.now, record))
         return row
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from plantkit.db.tx import Tx
-from takt_contracts.operations.production import Hold
+from takt_contracts.operations.production import EntryKind, Hold
 
-from operations.production.model import LedgerEntry, Operation
+from operations.production.model import LedgerRow, Operation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +50,15 @@ async def start_operation(tx: Tx, cmd: OnOperation) -> Operation:
 async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
     operation = await _locked(tx, cmd)
     entry = tx.add(
-        LedgerEntry,
+        LedgerRow,
         operation_id=operation.id,
         entry_no=operation.entries + 1,
-        kind="report",
+        kind=EntryKind.REPORT,
         good=cmd.good,
         scrap=cmd.scrap,
         rework=cmd.rework,
         reason=cmd.reason,
-        reported_by=tx.principal.name,
+        booked_by=tx.principal.id,
     )
     operation.report(entry=entry)
     return operation

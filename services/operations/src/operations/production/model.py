@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 from takt_contracts.operations.production import (
+    EntryKind,
     Hold,
     HoldKind,
     OperationCancelled,
@@ -20,11 +21,13 @@ from takt_contracts.operations.production import (
 )
 
 from operations.db import Aggregate, Row
-from operations.production.errors import Final, IllegalTransition, NotOnHold, OnHold, OverDesired
+from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
 from operations.production.rules import FINAL, NEXT, WORK, Action, room_left
 
 _QUANTITY = Numeric(18, 6)
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
+_FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
+_KINDS = ", ".join(f"'{kind}'" for kind in EntryKind)
 
 
 class Operation(Aggregate):
@@ -49,7 +52,7 @@ class Operation(Aggregate):
         CheckConstraint("qty_processed = 0 OR status <> 'RELEASED'", name="nothing_before_start"),
         CheckConstraint("(hold_kind IS NULL) = (hold_reason IS NULL)", name="hold_is_whole"),
         CheckConstraint("hold_kind IN ('external', 'own')", name="hold_kind_is_known"),
-        CheckConstraint(f"hold_kind IS NULL OR status NOT IN ({', '.join(repr(str(s)) for s in sorted(FINAL))})", name="final_is_not_held"),
+        CheckConstraint(f"hold_kind IS NULL OR status NOT IN ({_FINAL})", name="final_is_not_held"),
         CheckConstraint("planned_end >= planned_start", name="ends_after_start"),
         CheckConstraint("version > 0", name="version_is_positive"),
         Index(None, "status", "due", "order_no", "operation_no"),
@@ -72,7 +75,7 @@ class Operation(Aggregate):
     qty_rework: Mapped[Decimal] = mapped_column(_QUANTITY, default=Decimal(0))
     status: Mapped[str] = mapped_column(String(20), default=Status.RELEASED)
     hold_kind: Mapped[str | None] = mapped_column(String(20))
-    hold_reason: Mapped[str | None] = mapped_column(String(2000))
+    hold_reason: Mapped[str | None] = mapped_column(String(200))
     entries: Mapped[int] = mapped_column(BigInteger, default=0, comment="how many ledger entries it has")
     archived_at: Mapped[datetime | None]
 
@@ -91,7 +94,7 @@ class Operation(Aggregate):
         self._move(Action.START)
         self.record(OperationStarted)
 
-    def report(self, *, entry: "LedgerEntry") -> None:
+    def report(self, *, entry: "LedgerRow") -> None:
         """Book one entry. Raises OverDesired when the order has no room for it."""
         self._move(Action.REPORT)
         if entry.good + entry.scrap > room_left(desired=self.qty_desired, processed=self.qty_processed):
@@ -100,7 +103,7 @@ class Operation(Aggregate):
         self.qty_rework += entry.rework
         self.qty_processed = self.qty_good + self.qty_scrap
         self.entries = entry.entry_no
-        self.record(OperationReported, entry=entry.as_fact())
+        self.record(OperationReported, entry=entry)
 
     def hold_back(self, hold: Hold) -> None:
         self._move(Action.HOLD)
@@ -134,13 +137,13 @@ class Operation(Aggregate):
             raise OnHold(f"It is on hold: {self.hold_reason}")
         self.status = to
 
-    def _no_room(self, entry: "LedgerEntry") -> str:
+    def _no_room(self, entry: "LedgerRow") -> str:
         left = room_left(desired=self.qty_desired, processed=self.qty_processed)
         asked = entry.good + entry.scrap
         return f"{asked:f} would be booked, but only {left:f} of {self.qty_desired:f} are left."
 
 
-class LedgerEntry(Row):
+class LedgerRow(Row):
     """One booking of an operation: never changed, never deleted (the service's role may not).
 
     Quantities are what this entry adds. `entry_no` counts an operation's entries from 1 without gaps.
@@ -149,10 +152,10 @@ class LedgerEntry(Row):
     __tablename__ = "ledger_entries"
     __table_args__ = (
         UniqueConstraint("operation_id", "entry_no"),
-        CheckConstraint("good >= 0 AND scrap >= 0 AND rework >= 0", name="nothing_is_negative"),
-        CheckConstraint("good + scrap + rework > 0", name="something_is_booked"),
+        CheckConstraint(f"kind IN ({_KINDS})", name="kind_is_known"),
+        CheckConstraint("kind = 'correction' OR good >= 0 AND scrap >= 0 AND rework >= 0", name="only_corrections_take_back"),
+        CheckConstraint("good <> 0 OR scrap <> 0 OR rework <> 0", name="something_is_booked"),
         CheckConstraint("scrap = 0 OR reason IS NOT NULL", name="scrap_has_a_reason"),
-        CheckConstraint("kind IN ('report')", name="kind_is_known"),
         CheckConstraint("entry_no > 0", name="number_is_positive"),
     )
 
@@ -162,5 +165,9 @@ class LedgerEntry(Row):
     good: Mapped[Decimal] = mapped_column(_QUANTITY)
     scrap: Mapped[Decimal] = mapped_column(_QUANTITY)
     rework: Mapped[Decimal] = mapped_column(_QUANTITY)
-    reason: Mapped[str | None] = mapped_column(String(2000))
-    reported_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    booked_by: Mapped[str] = mapped_column(String(200))
+
+    @property
+    def booked_at(self) -> datetime:
+        return self.created_at

@@ -1,0 +1,128 @@
+"""The audit trail's entries: a change in the transaction that made it, a refusal in one of its own.
+
+They travel as events of the service, so the relay that tells facts tells entries too. Refusals that nobody signed in
+for are counted per source and minute: an entry for each would let a stranger fill the disk.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import orjson
+from fastapi import Request
+from takt_contracts.audit import AUDIT_RECORDED, Actor, AuditEntry, Outcome
+from takt_contracts.event import Event
+
+from plantkit.auth.principal import SYSTEM, Principal
+from plantkit.clock import Clock
+from plantkit.db.engine import Database
+from plantkit.db.row import Aggregate
+from plantkit.db.tx import Origin, Tx
+from plantkit.db.writer import Writes, statement
+from plantkit.errors import DomainError, Unauthenticated
+from plantkit.ids import new_id
+from plantkit.messaging import wake
+from plantkit.observability import logs
+from plantkit.settings import ServiceSettings
+from plantkit.telling import outbox_row
+
+_SUM_EVERY_S = 60.0
+_NOT_TOLD = ("version", "updated_at")
+log = logs.get(__name__)
+
+
+def change_row(told: Sequence[tuple[Aggregate, Event]], tx: Tx, settings: ServiceSettings) -> dict[str, Any]:
+    """The entry of one command: its first fact names it; the fields that changed ride along."""
+    aggregate, event = told[0]
+    entry = AuditEntry(
+        id=new_id(),
+        at=tx.now,
+        actor=Actor(kind=tx.principal.kind, id=tx.principal.id),
+        action=event.type.removesuffix(".v1").partition(".")[2],
+        outcome=Outcome.CHANGED,
+        resource=event.entity,
+        subject=event.subject if len({row.id for row, _ in told}) == 1 else None,
+        version=told[-1][1].version,
+        request_id=tx.origin.request_id,
+        trace_id=_trace_id(tx.origin),
+        changes=_changes(aggregate),
+    )
+    return _row(entry, tx.principal, tx.origin, settings)
+
+
+class Refusals:
+    """Writes what was refused. A refusal that cannot be written is logged and still answered."""
+
+    def __init__(self, db: Database, settings: ServiceSettings, clock: Clock) -> None:
+        self._db = db
+        self._settings = settings
+        self._clock = clock
+        self._anonymous: Counter[tuple[str, str]] = Counter()
+
+    async def tell(self, request: Request, error: DomainError) -> None:
+        """One entry for a refused request of a signed-in caller; anonymous ones are counted."""
+        principal: Principal | None = getattr(request.state, "principal", None)
+        if principal is None or isinstance(error, Unauthenticated):
+            self._anonymous[request.client.host if request.client else "unknown", error.code] += 1
+            return
+        origin: Origin = request.state.origin
+        action = f"{request.method} {request.url.path}"[:500]
+        await self._write(self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin), principal, origin)
+
+    async def run(self) -> None:
+        """Write the counts of anonymous refusals once a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(_SUM_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write the counts gathered so far."""
+        counted, self._anonymous = self._anonymous, Counter()
+        for (source, code), count in counted.items():
+            origin = Origin(request_id=str(new_id()))
+            entry = self._entry(Actor(kind="anonymous"), "anonymous requests", code, origin)
+            told = entry.model_copy(update={"changes": {"source": source, "count": count}})
+            await self._write(told, SYSTEM, origin)
+
+    def _entry(self, actor: Actor, action: str, code: str, origin: Origin) -> AuditEntry:
+        return AuditEntry(
+            id=new_id(),
+            at=self._clock(),
+            actor=actor,
+            action=action,
+            outcome=Outcome.REFUSED,
+            code=code,
+            request_id=origin.request_id,
+            trace_id=_trace_id(origin),
+        )
+
+    async def _write(self, entry: AuditEntry, principal: Principal, origin: Origin) -> None:
+        writes = Writes(outbox=[_row(entry, principal, origin, self._settings)])
+        try:
+            await self._db.fetch(statement(writes.shape), **writes.arguments())
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DomainError) as lost:
+            log.error("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
+            return
+        wake.notify()
+
+
+def _row(entry: AuditEntry, principal: Principal, origin: Origin, settings: ServiceSettings) -> dict[str, Any]:
+    event = AUDIT_RECORDED[settings.service](version=1, state=entry)
+    return outbox_row(event, principal=principal, origin=origin, now=entry.at, settings=settings)
+
+
+def _changes(aggregate: Aggregate) -> dict[str, Any]:
+    """Columns that differ from what was read, as JSON values; a new aggregate's are in its event."""
+    before = aggregate.as_read
+    if before is None:
+        return {}
+    after = {name: getattr(aggregate, name) for name in before.keys() if name not in _NOT_TOLD}
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    found: dict[str, Any] = orjson.loads(orjson.dumps(changed, default=str))
+    return found
+
+
+def _trace_id(origin: Origin) -> str | None:
+    return origin.traceparent.split("-")[1] if origin.traceparent else None
