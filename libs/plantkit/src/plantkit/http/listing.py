@@ -1,0 +1,178 @@
+"""Lists of stored things: one statement a page, compiled once per shape of question."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field, create_model
+from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select
+
+from plantkit.context import Context
+from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.row import Aggregate, columns_of
+from plantkit.http.filters import Grammar, ListQuery, Op, Order
+from plantkit.http.paging import after, cursor_for, place_of, places
+from takt_contracts.resource import ResourceContract
+
+V = TypeVar("V", bound=BaseModel)
+_COMPARED: Mapping[Op, Callable[[Any, Any], ColumnElement[bool]]] = {
+    Op.EQ: operator.eq,
+    Op.GTE: operator.ge,
+    Op.GT: operator.gt,
+    Op.LTE: operator.le,
+    Op.LT: operator.lt,
+}
+
+
+class PageInfo(BaseModel):
+    """Where a page stands. `total` only when it was asked for."""
+
+    next: str | None = Field(None, description="Cursor of the next page; null on the last.")
+    limit: int
+    total: int | None = Field(None, exclude_if=lambda total: total is None)
+
+
+class Page(BaseModel, Generic[V]):
+    data: list[V]
+    page: PageInfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """All of a question that its SQL depends on; the values are bound."""
+
+    fields: tuple[str, ...]
+    orders: tuple[Order, ...]
+    filters: tuple[tuple[str, Op, bool], ...]
+    text: bool
+    archived: bool
+    nulls: tuple[bool, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The list of one resource or aggregate.
+
+    `parts` names the columns of a field that is not a column itself, such as `hold` of `hold_kind` and `hold_reason`.
+    """
+
+    contract: ResourceContract[Any, Any]
+    entity: type[Aggregate]
+    search: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        compared = {name: found for name, found in self.contract.list_fields.items() if name in self.table.c}
+        return Grammar(tuple(self.contract.state.model_fields), compared, self.search)
+
+    @property
+    def table(self) -> Table:
+        table = self.entity.__table__
+        assert isinstance(table, Table)
+        return table
+
+    async def page(self, context: Context, query: ListQuery) -> bytes:
+        """The JSON of one page. One row more than asked is read, to know whether there is another page."""
+        secret, purpose = context.settings.cursor_secret.get_secret_value(), f"cursor:{self.contract.plural}"
+        orders = places(query.sort, self.contract.key)
+        start = place_of(secret, purpose, query, orders, self.contract.list_fields)
+        statement = _page_statement(self, _shape(query, orders, start))
+        given = _values(query) | _start_values(start)
+        records = await context.db.fetch(statement, **given, limit=query.limit + 1)
+        rows = [self.entity(**record) for record in records[: query.limit]]
+        last = [getattr(rows[-1], order.field) for order in orders] if len(records) > query.limit else None
+        info = PageInfo(
+            next=None if last is None else cursor_for(secret, purpose, query, orders, last),
+            limit=query.limit,
+            total=await self._total(context, query) if query.total else None,
+        )
+        state: type[BaseModel] = self.contract.state
+        page = _page_model(state, query.fields)
+        return page.model_validate({"data": rows, "page": info}, from_attributes=True).model_dump_json().encode()
+
+    async def _total(self, context: Context, query: ListQuery) -> int:
+        [record] = await context.db.fetch(_count_statement(self, _shape(query, (), None)), **_values(query))
+        return int(record["total"])
+
+
+def _shape(query: ListQuery, orders: tuple[Order, ...], start: Sequence[Any] | None) -> _Shape:
+    """A filter's value is part of the shape where it decides the SQL: IS NULL or IS NOT NULL."""
+    return _Shape(
+        fields=query.fields,
+        orders=orders,
+        filters=tuple((one.field, one.op, one.op is Op.ISNULL and one.value) for one in query.filters),
+        text=query.text is not None,
+        archived=query.archived,
+        nulls=None if start is None else tuple(value is None for value in start),
+    )
+
+
+def _values(query: ListQuery) -> dict[str, Any]:
+    given = {f"f{number}": one.value for number, one in enumerate(query.filters) if one.op is not Op.ISNULL}
+    return given if query.text is None else {**given, "q": f"%{_escaped(query.text)}%"}
+
+
+def _start_values(start: Sequence[Any] | None) -> dict[str, Any]:
+    return {f"c{number}": value for number, value in enumerate(start or ())}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+@lru_cache(maxsize=1024)
+def _page_statement(listing: Listing, shape: _Shape) -> Compiled:
+    columns = listing.table.c
+    query = _narrowed(select(*_selected(listing, shape)), listing, shape)
+    if shape.nulls is not None:
+        query = query.where(after(shape.orders, dict(columns), shape.nulls))
+    order_by = [
+        columns[order.field].desc() if order.descending else columns[order.field].asc() for order in shape.orders
+    ]
+    return compile_statement(query.order_by(*order_by).limit(bindparam("limit")))
+
+
+@lru_cache(maxsize=256)
+def _count_statement(listing: Listing, shape: _Shape) -> Compiled:
+    return compile_statement(_narrowed(select(func.count().label("total")).select_from(listing.table), listing, shape))
+
+
+def _selected(listing: Listing, shape: _Shape) -> list[Column[Any]]:
+    """The columns of the fields that were asked, and what the cursor needs."""
+    columns = listing.table.c
+    if not shape.fields:
+        return [columns[name] for name in columns_of(listing.entity)]
+    wanted = [part for name in shape.fields for part in listing.parts.get(name, (name,))]
+    return [columns[name] for name in dict.fromkeys([*wanted, *(order.field for order in shape.orders)])]
+
+
+def _narrowed(query: Select[Any], listing: Listing, shape: _Shape) -> Select[Any]:
+    columns = listing.table.c
+    for number, (name, op, is_null) in enumerate(shape.filters):
+        query = query.where(_compared(columns[name], op, number, is_null=is_null))
+    if shape.text:
+        query = query.where(or_(*(columns[name].ilike(bindparam("q"), escape="\\") for name in listing.search)))
+    if not shape.archived and "archived_at" in columns:
+        query = query.where(columns.archived_at.is_(None))
+    return query
+
+
+def _compared(column: Column[Any], op: Op, number: int, *, is_null: bool) -> ColumnElement[bool]:
+    if op is Op.ISNULL:
+        return column.is_(None) if is_null else column.is_not(None)
+    if op is Op.IN:
+        return column == func.any(bindparam(f"f{number}", type_=ARRAY(column.type)))
+    return _COMPARED[op](column, bindparam(f"f{number}", type_=column.type))
+
+
+@lru_cache(maxsize=256)
+def _page_model(state: type[BaseModel], fields: tuple[str, ...]) -> type[Page[Any]]:
+    """The state, or the part of it that was asked for, in a page."""
+    if not fields:
+        return Page[state]  # type: ignore[valid-type]  # a model made at run time
+    chosen: dict[str, Any] = {name: (state.model_fields[name].rebuild_annotation(), ...) for name in fields}
+    part = create_model(f"Part{state.__name__}", __config__=state.model_config, **chosen)
+    return Page[part]
