@@ -8,7 +8,6 @@ OUTBOX_BLOCKED = Gauge(
     "takt_outbox_blocked_aggregates",
     "Aggregates held back by an event that cannot be published",
     ["service"],
-    registry=REGISTRY,
 )
 OUTBOX_PUBLISHED = Counter("takt_outbox_published_total", "Events acknowledged by the broker and marked", ["service"])
 RELAY_SLOTS_HELD = Gauge("takt_relay_slots_held", "Slots of aggregates that this relay owns", ["service"])
@@ -16,7 +15,6 @@ RELAY_FENCED = Counter(
     "takt_relay_fenced_total",
     "Times a relay found that somebody else had taken its slots",
     ["service"],
-    registry=REGISTRY,
 )
 PRODUCE_ERRORS = Counter(
     "takt_produce_errors_total", "Sends that the broker refused or that failed", ["service", "error"]
@@ -30,7 +28,6 @@ VERSIONS_STALE = Counter(
     "takt_versions_stale_total",
     "Deliveries dropped because a newer version had been applied",
     ["group"],
-    registry=REGISTRY,
 )
 HANDLER_SECONDS = Histogram("takt_handler_seconds", "Time of a batch's transaction", ["group"])
 BATCH_RETRIES = Counter(
@@ -42,7 +39,6 @@ SCHEMA_UNKNOWN = Counter(
     "takt_schema_unknown_total",
     "Records of a type or version that the contracts do not know",
     ["group"],
-    registry=REGISTRY,
 )
 CONSUMER_LAG = Gauge("takt_consumer_lag", "Records of the log that the group has not committed", ["group"])
 REBALANCES = Counter("takt_rebalances_total", "Assignments that a consumer was given", ["group"])
@@ -51,5 +47,4 @@ OFFSET_LOST = Gauge(
     "takt_consumer_offset_lost",
     "Partitions whose offset is gone or out of range; needs a rebuild",
     ["group"],
-    registry=REGISTRY,
 )
