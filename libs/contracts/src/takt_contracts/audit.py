@@ -23,7 +23,7 @@ class Actor(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["user", "api_key", "service", "system", "anonymous"]
-    id: str | None = None
+    id: str | None = Field(None, examples=["operator-07"])
 
 
 class AuditEntry(BaseModel):
@@ -31,15 +31,15 @@ class AuditEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: UUID
+    id: UUID = Field(examples=["01955720-2a3b-7c4d-9e5f-60718293a4b5"])
     at: UtcDatetime
     actor: Actor
-    action: str = Field(description="The command, or method and path of a refused request.")
+    action: str = Field(description="The command that ran or was refused.", examples=["ReportQuantity"])
     outcome: Outcome
     code: str | None = Field(None, description="Code of the refusal.")
-    resource: str | None = None
-    subject: str | None = Field(None, description="Business key of what was changed, where it is one thing.")
-    version: Version | None = None
+    resource: str | None = Field(None, examples=["operations"])
+    subject: str | None = Field(None, description="Business key, where it is one thing.", examples=["WO-1001/0010"])
+    version: Version | None = Field(None, examples=[3])
     request_id: str | None = None
     trace_id: str | None = None
     changes: dict[str, JsonValue] = Field(default_factory=dict, description="What fields became, by their names.")

@@ -69,7 +69,7 @@ class Envelope:
         return headers
 
     def to_json(self, payload: str) -> str:
-        """Structured mode: one JSON object with the attributes and, as `data`, the payload (JSON text, taken over as is)."""
+        """Structured mode: one JSON object. `payload` is JSON text and becomes its `data` as it is."""
         attributes = self.attributes() | {"datacontenttype": CONTENT_TYPE}
         return f'{json.dumps(attributes, ensure_ascii=False)[:-1]}, "data": {payload}}}'
 

@@ -1,5 +1,6 @@
 """What every event has in common: its name on the wire, the version and the full state after the change."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -33,7 +34,8 @@ class _TopicName:
 class Event(BaseModel):
     """A past fact. Subclasses say where it belongs (`service`, `entity`, `key`) and what happened (`fact`).
 
-    A reader ignores what it does not know; the newest version of a subject wins.
+    A reader ignores what it does not know; the newest version of a subject wins. `sample` holds what the state of the
+    documented example has of its own.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -45,6 +47,7 @@ class Event(BaseModel):
     facts: ClassVar[tuple[str, ...]] = ()
     partitions: ClassVar[int] = 6
     compacted: ClassVar[bool] = False
+    sample: ClassVar[Mapping[str, Any]] = {}
     topic: ClassVar[_TopicName] = _TopicName()
     type: ClassVar[_TypeName] = _TypeName()
 

@@ -28,11 +28,11 @@ class Stored(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
 
-    id: UUID
+    id: UUID = Field(examples=["0195570a-1b2c-7d3e-8f40-5a6b7c8d9e0f"])
     version: Version
     created_at: UtcDatetime
     updated_at: UtcDatetime
-    archived_at: UtcDatetime | None = None
+    archived_at: UtcDatetime | None = Field(None, examples=[None])
 
 
 class Change(StrEnum):
@@ -152,7 +152,7 @@ def _left_out(info: FieldInfo) -> tuple[Any, Any]:
 
 
 def _list_field(name: str, annotation: Any) -> ListField | None:
-    value, nullable = _without_none(annotation)
+    value, nullable = without_none(annotation)
     plain = _bare(value)
     if isinstance(plain, type) and issubclass(plain, Enum):
         return ListField(name, Kind.CHOICE, nullable, value)
@@ -160,7 +160,7 @@ def _list_field(name: str, annotation: Any) -> ListField | None:
     return None if kind is None else ListField(name, kind, nullable, value)
 
 
-def _without_none(annotation: Any) -> tuple[Any, bool]:
+def without_none(annotation: Any) -> tuple[Any, bool]:
     """`X | None` as (X, True), wherever the Annotated sits."""
     plain, notes = _split(annotation)
     if get_origin(plain) not in (Union, types.UnionType):

@@ -1,7 +1,10 @@
 """Users and their sign-ins. Passwords and tokens are in no event."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from uuid import UUID
+
+from pydantic import Field
 
 from takt_contracts.event import Event
 from takt_contracts.resource import Stored
@@ -12,10 +15,10 @@ from takt_contracts.scalars import Name, UtcDatetime
 class User(Stored):
     """Somebody who may sign in, unless not `active`."""
 
-    username: Name
-    name: Name
-    roles: tuple[Role, ...]
-    active: bool
+    username: Name = Field(examples=["planner-1"])
+    name: Name = Field(examples=["Planner 01"])
+    roles: tuple[Role, ...] = Field(examples=[["PLANNER"]])
+    active: bool = Field(examples=[True])
 
 
 class UserEvent(Event):
@@ -44,9 +47,9 @@ class UserChanged(UserEvent):
 class SignIn(Stored):
     """One sign-in, from the password to its end. Its id is the `sid` of its access tokens."""
 
-    user_id: UUID
+    user_id: UUID = Field(examples=["0195570a-0000-7000-8000-000000000001"])
     expires_at: UtcDatetime
-    ended_at: UtcDatetime | None = None
+    ended_at: UtcDatetime | None = Field(None, examples=[None])
     ended_because: Name | None = None
 
 
@@ -70,3 +73,4 @@ class SignInEnded(SignInEvent):
     """A user signed out, or the sign-in was revoked."""
 
     fact: ClassVar[str] = "ended"
+    sample: ClassVar[Mapping[str, Any]] = {"ended_at": "2026-03-02T14:00:00Z", "ended_because": "logout"}

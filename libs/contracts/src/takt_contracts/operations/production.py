@@ -1,8 +1,9 @@
 """Operations: the steps of a work order, what is booked on them and what happens to them on the shop floor."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -37,7 +38,7 @@ class Hold(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     kind: HoldKind
-    reason: Name
+    reason: Name = Field(examples=["no material"])
 
 
 class EntryKind(StrEnum):
@@ -56,12 +57,12 @@ class LedgerEntry(BaseModel):
 
     id: UUID
     kind: EntryKind
-    good: QuantityChange = NOTHING
-    scrap: QuantityChange = NOTHING
-    rework: QuantityChange = NOTHING
-    reason: Name | None = None
+    good: QuantityChange = Field(NOTHING, examples=["95"])
+    scrap: QuantityChange = Field(NOTHING, examples=["5"])
+    rework: QuantityChange = Field(NOTHING, examples=["0"])
+    reason: Name | None = Field(None, examples=["porosity"])
     booked_at: UtcDatetime
-    booked_by: str = Field(description="Id of the user, key or service.")
+    booked_by: str = Field(description="Id of the user, key or service.", examples=["operator-07"])
 
 
 class OperationFields(Fields):
@@ -69,8 +70,8 @@ class OperationFields(Fields):
 
     order_no: OrderNo
     operation_no: OperationNo
-    workplace: Code = Field(description="Code of the workplace.")
-    item: Code = Field(description="Code of the item that is made.")
+    workplace: Code = Field(description="Code of the workplace.", examples=["CNC-07"])
+    item: Code = Field(description="Code of the item that is made.", examples=["SHAFT-40"])
     planned_start: UtcDatetime | None = None
     planned_end: UtcDatetime | None = None
     due: UtcDatetime | None = None
@@ -80,10 +81,10 @@ class OperationFields(Fields):
 class Operation(OperationFields, Stored):
     """An operation as everyone reads it. `qty_processed` is good and scrap."""
 
-    qty_processed: Quantity = NOTHING
-    qty_good: Quantity = NOTHING
-    qty_scrap: Quantity = NOTHING
-    qty_rework: Quantity = NOTHING
+    qty_processed: Quantity = Field(NOTHING, examples=["0"])
+    qty_good: Quantity = Field(NOTHING, examples=["0"])
+    qty_scrap: Quantity = Field(NOTHING, examples=["0"])
+    qty_rework: Quantity = Field(NOTHING, examples=["0"])
     status: Status = Status.RELEASED
     hold: Hold | None = None
 
@@ -147,6 +148,9 @@ class CancelBody(Fields):
     reason: Name
 
 
+_BOOKED: Final = {"qty_processed": "100", "qty_good": "95", "qty_scrap": "5"}
+
+
 class OperationEvent(Event):
     """What all facts about an operation share."""
 
@@ -173,12 +177,14 @@ class OperationStarted(OperationEvent):
     """Work on an operation began."""
 
     fact: ClassVar[str] = "started"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS"}
 
 
 class OperationReported(OperationEvent):
     """Good, scrap or rework was booked."""
 
     fact: ClassVar[str] = "reported"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS", **_BOOKED}
 
     entry: LedgerEntry
 
@@ -187,27 +193,34 @@ class OperationHeld(OperationEvent):
     """An operation was put on hold."""
 
     fact: ClassVar[str] = "held"
+    sample: ClassVar[Mapping[str, Any]] = {
+        "status": "IN_PROGRESS",
+        "hold": {"kind": "external", "reason": "no material"},
+    }
 
     kind: HoldKind
-    reason: Name
+    reason: Name = Field(examples=["no material"])
 
 
 class OperationResumed(OperationEvent):
     """The hold of an operation ended."""
 
     fact: ClassVar[str] = "resumed"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS"}
 
 
 class OperationFinished(OperationEvent):
     """An operation is done."""
 
     fact: ClassVar[str] = "finished"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "FINISHED", **_BOOKED}
 
 
 class OperationCancelled(OperationEvent):
     """An operation will not be done."""
 
     fact: ClassVar[str] = "cancelled"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "CANCELLED"}
 
     reason: Name
 
