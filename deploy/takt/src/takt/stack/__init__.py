@@ -1,0 +1,1 @@
+"""The running stack: data folder, start and stop in order, restarts, logs, and the interface for scripts."""

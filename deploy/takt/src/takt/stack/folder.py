@@ -1,0 +1,156 @@
+"""The data folder of one stack: all its state, in one place."""
+
+import errno
+import fcntl
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO
+
+from takt.embedded.postgres import write_secret
+from takt.errors import StackError, from_os_error
+
+SERVICES = ("operations", "records", "imports", "gateway")
+DEFAULT_PORT = 8080
+_LEAST_FREE_MB = 256
+_OWN_PORTS = range(20_000, 32_000)  # below the range from which the system takes ports for outgoing connections
+
+
+@dataclass
+class Remembered:
+    """What the first start chose and every later start keeps."""
+
+    plant: str
+    brokers: int
+    ports: dict[str, int] = field(default_factory=dict)
+
+
+class DataFolder:
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.logs, self.run, self.secrets = self.path / "logs", self.path / "run", self.path / "secrets"
+        self.credentials = self.path / "credentials.json"
+        self._lock: IO[str] | None = None
+
+    def make(self) -> None:
+        """Create what is missing. Raises StackError when the disk is full or the folder is not ours to write."""
+        try:
+            for folder in (self.path, self.logs, self.run, self.secrets):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o755)
+            self.secrets.chmod(0o700)
+            self._probe()
+        except OSError as error:
+            raise from_os_error(error, self.path) from error
+
+    def _probe(self) -> None:
+        free_mb = shutil.disk_usage(self.path).free // 2**20
+        if free_mb < _LEAST_FREE_MB:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        probe = self.path / f".probe-{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+
+    def lock(self) -> None:
+        """One launcher per folder, for as long as this process lives."""
+        self._lock = (self.run / "launcher.lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"A stack already runs on {self.path}: stop it with `takt down --data {self.path}`."
+            ) from None
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a launcher lives."""
+        try:
+            with (self.run / "launcher.lock").open("a") as probe:
+                fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+    def secret(self, name: str) -> str:
+        """A random secret, made on first use, readable by its owner only."""
+        path = self.secrets / name
+        if not path.exists():
+            write_secret(path, secrets.token_urlsafe(32))
+        return path.read_text()
+
+    def keep_secret(self, name: str, text: str) -> str:
+        write_secret(self.secrets / name, text)
+        return text
+
+    def remembered(self, plant: str | None, brokers: int | None) -> Remembered:
+        """The choices of earlier starts, or these. Raises StackError when they disagree."""
+        path = self.path / "stack.json"
+        known = Remembered(**json.loads(path.read_text())) if path.exists() else None
+        if known is None:
+            return Remembered(plant or "plant-1", brokers or 1)
+        if brokers is not None and brokers != known.brokers:
+            raise StackError(
+                f"{self.path} was made with --brokers {known.brokers}, which cannot change: use another --data."
+            )
+        if plant is not None and plant != known.plant:
+            raise StackError(f"{self.path} belongs to plant {known.plant}, not {plant}: use another --data.")
+        return known
+
+    def remember(self, choices: Remembered) -> None:
+        replace(self.path / "stack.json", json.dumps(asdict(choices), indent=2))
+
+    def write_credentials(self, username: str, password: str) -> None:
+        if not self.credentials.exists():
+            write_secret(self.credentials, json.dumps({"username": username, "password": password}))
+
+
+def default_path() -> Path:
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path.home() / ".local" / "share") / "takt" / "plant"
+
+
+def replace(path: Path, text: str) -> None:
+    """Write so that a reader sees the old text or the new one, never half of it."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def choose_port(wanted: int | None, remembered: int | None) -> int:
+    """The wanted port or a refusal; else the remembered one, the default, or any that is free."""
+    if wanted is not None:
+        if not is_free(wanted):
+            raise StackError(f"Port {wanted} is taken by another program: stop it, or choose another with --port.")
+        return wanted
+    return next(port for port in (remembered, DEFAULT_PORT, own_port()) if port is not None and is_free(port))
+
+
+def keep_port(remembered: int | None) -> int:
+    return remembered if remembered is not None and is_free(remembered) else own_port()
+
+
+def own_port() -> int:
+    """A free port that the system will not give to an outgoing connection while its owner restarts."""
+    for port in random.sample(_OWN_PORTS, 200):
+        if is_free(port):
+            return port
+    raise StackError("No free port was found between 20000 and 32000: stop other programs.")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise StackError(f"Port {port} needs more rights than this user has: choose one above 1023.") from None
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,277 @@
+"""Starts everything in order, keeps it running, stops it in order."""
+
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from takt.embedded.artifacts import locked, missing
+from takt.embedded.kafka import Broker, Kafka
+from takt.embedded.postgres import Postgres
+from takt.errors import StackError
+from takt.stack import logs, status
+from takt.stack.children import Children
+from takt.stack.folder import SERVICES, DataFolder, Remembered, choose_port, keep_port
+from takt.stack.forks import Order
+from takt.stack.pids import PidFiles
+from takt.stack.plan import LOOPS, Options, Plan, max_connections, refuse_large_pools
+from takt.stack.report import Report
+
+_TICK_S = 0.2
+_GRACE_S = 27  # a service gives its requests 25 s
+_READY_LIMIT_S = 60
+_BACK_OFF_S = (0.2, 1.0, 2.0, 5.0, 10.0)
+_STEADY_S = 30.0
+_INIT_SQL = Path(__file__).parents[4] / "postgres" / "init.sql"
+
+
+class StopAsked(BaseException):
+    """SIGTERM or Ctrl-C."""
+
+
+@dataclass
+class Member:
+    """One supervised process: how to start it, whether it lives, and how often it had to be started again."""
+
+    name: str
+    start: Callable[[], None]
+    pid: Callable[[], int | None]
+    failures: int = 0
+    started_at: float = 0.0
+    again_at: float | None = None
+
+    def begin(self) -> None:
+        self.start()
+        self.started_at, self.again_at = time.monotonic(), None
+
+    def check(self, report: Report) -> bool:
+        """Start again what has ended, later each time. Returns whether the pid changed."""
+        now = time.monotonic()
+        if self.again_at is None and self.pid() is not None:
+            return False
+        if self.again_at is None:
+            self.failures = 0 if now - self.started_at > _STEADY_S else self.failures + 1
+            wait_s = _BACK_OFF_S[min(self.failures, len(_BACK_OFF_S) - 1)]
+            self.again_at = now + wait_s
+            report.say(f"{self.name} ended; it starts again in {wait_s:g} s.")
+        if now < self.again_at:
+            return False
+        self.begin()
+        return True
+
+
+@dataclass
+class Stack:
+    folder: DataFolder
+    plan: Plan
+    postgres: Postgres
+    kafka: Kafka
+    children: Children
+    report: Report
+    pid_files: PidFiles
+    members: list[Member] = field(default_factory=list)
+
+    @classmethod
+    def prepare(cls, options: Options, report: Report) -> "Stack":
+        """Everything that can be refused before a process is started."""
+        refuse_large_pools(options.split)
+        folder = DataFolder(options.data)
+        folder.make()
+        folder.lock()
+        status.forget(folder)
+        pid_files = PidFiles(folder.run)
+        for name in pid_files.clear_leftovers():
+            report.say(f"{name} was left over by a launcher that was killed; it is stopped now.")
+        pid_files.write("launcher", os.getpid())
+        choices = folder.remembered(options.plant, options.brokers)
+        choose_ports(choices, options)
+        kafka = Kafka(folder.path / "kafka", kafka_ports(choices), brokers=choices.brokers, logs=folder.logs)
+        folder.remember(choices)
+        settings = {"max_connections": str(max_connections(options.split))}
+        port = choices.ports["postgres"]
+        postgres = Postgres(folder.path / "postgres", port, log=folder.logs / "postgres.log", settings=settings)
+        plan = Plan(folder, choices, kafka.bootstrap, options.split)
+        modules = ("takt.stack.jobs", "plantkit.serve", *(f"{service}.app" for service in SERVICES))
+        children = Children(modules, folder.logs / "services.log")
+        return cls(folder, plan, postgres, kafka, children, report, pid_files)
+
+    def start(self) -> None:
+        """Broker, database and imports side by side; then schemas and topics; then the services."""
+        began = time.monotonic()
+        self._start_servers()
+        self._prepare_database()
+        self.children.wait_ready()
+        self.pid_files.write("services", self.children.pid)
+        self._run_jobs()
+        for order in self.plan.services():
+            self._add(self._member(order))
+        self._write_status()
+        self._wait_for_services()
+        self.report.say(f"Everything runs after {time.monotonic() - began:.1f} s.")
+
+    def watch(self) -> None:
+        """Until StopAsked: restart what ends, rotate what grows."""
+        rotated_at = time.monotonic()
+        while True:
+            self.children.pump(_TICK_S)
+            if not self.children.is_alive:
+                self._replace_children()
+            changed = [member.check(self.report) for member in self.members]
+            if any(changed):
+                self._write_status()
+            if time.monotonic() - rotated_at > 1:
+                logs.rotate(self.folder.logs.glob("*.log"))
+                rotated_at = time.monotonic()
+
+    def stop(self) -> None:
+        """Services, then the broker, then the database: each may still need what is stopped after it."""
+        self.children.stop([order.name for order in self.plan.services()], _GRACE_S)
+        self.children.close()
+        self.kafka.stop()
+        self.postgres.stop()
+        status.forget(self.folder)
+        for name in self.pid_files.read():
+            self.pid_files.remove(name)
+
+    def _start_servers(self) -> None:
+        fetched = missing(locked("kafka", "web"))
+        if fetched:
+            size = sum(artifact.bytes for artifact in fetched) / 1e6
+            self.report.say(
+                f"Fetching {len(fetched)} files of Kafka and the pages, {size:.0f} MB in all, kept in a cache."
+            )
+        self.children.spawn()
+        with ThreadPoolExecutor(1) as pool:
+            brokers = pool.submit(self.kafka.prepare, self.report.fetching)
+            self.postgres.prepare()
+            self._add(Member("postgres", self.postgres.spawn, lambda: living(self.postgres)))
+            brokers.result()
+        for broker in self.kafka.brokers:
+            self._add(self._broker(broker))
+
+    def _prepare_database(self) -> None:
+        self.postgres.wait_ready()
+        self.folder.keep_secret("postgres", self.postgres.password)
+        self.postgres.psql(_INIT_SQL, self.plan.role_passwords())
+
+    def _run_jobs(self) -> None:
+        jobs = [self.plan.migrations()]
+        if not (self.folder.secrets / "signing-key").exists():
+            jobs.append(self.plan.signing_key())
+        for job in jobs:
+            self.children.start(job)
+        self.kafka.wait_ready()
+        topics = self.plan.topics()
+        self.children.start(topics)
+        self.children.finish(*(job.name for job in (*jobs, topics)), logs=self.folder.logs)
+        self.folder.write_credentials("admin", self.folder.secret("admin"))
+
+    def _wait_for_services(self) -> None:
+        for order in self.plan.services():
+            port = next(value for key, value in order.environment.items() if key.endswith("_PORT"))
+            self._wait_healthy(order, f"http://127.0.0.1:{port}/health/ready")
+
+    def _wait_healthy(self, order: Order, url: str) -> None:
+        ends_at = time.monotonic() + _READY_LIMIT_S
+        while not answers(url):
+            self.children.pump(0.05)
+            if self.children.code_of(order.name) is not None:
+                raise StackError(f"{order.name} ended while starting: see {order.log}.")
+            if time.monotonic() > ends_at:
+                raise StackError(f"{order.name} was not ready within {_READY_LIMIT_S} s: see {order.log}.")
+
+    def _member(self, order: Order) -> Member:
+        return Member(order.name, lambda: self._fork(order), lambda: self.children.pid_of(order.name))
+
+    def _fork(self, order: Order) -> None:
+        if self.children.is_alive:
+            self.children.start(order)
+
+    def _broker(self, broker: Broker) -> Member:
+        name = "kafka" if broker.node == 0 else f"kafka-{broker.node}"
+        return Member(name, lambda: self.kafka.restart(broker), lambda: living(broker))
+
+    def _add(self, member: Member) -> None:
+        member.begin()
+        self.members.append(member)
+        if pid := member.pid():
+            self.pid_files.write(member.name, pid)
+
+    def _replace_children(self) -> None:
+        self.report.say("The services' parent process ended; all services start again.")
+        self.children.spawn()
+        self.children.wait_ready()
+        self.pid_files.write("services", self.children.pid)
+
+    def _write_status(self) -> None:
+        pids = {member.name: pid for member in self.members if (pid := member.pid()) is not None}
+        for name, pid in pids.items():
+            self.pid_files.write(name, pid)
+        status.write(self.folder, status.document(self.plan, {**pids, "services": self.children.pid}))
+
+
+def choose_ports(choices: Remembered, options: Options) -> None:
+    ports = choices.ports
+    ports["gateway"] = choose_port(options.port, ports.get("gateway"))
+    names = ["postgres", *(service for service in SERVICES if service != "gateway")]
+    if options.split:
+        names += [f"{service}-{loop}" for service in SERVICES for loop in LOOPS if loop != "api"]
+    for node in range(choices.brokers):
+        names += [f"kafka-{node}", f"controller-{node}"]
+    for name in names:
+        ports[name] = keep_port(ports.get(name))
+
+
+def kafka_ports(choices: Remembered) -> list[tuple[int, int]]:
+    return [(choices.ports[f"kafka-{node}"], choices.ports[f"controller-{node}"]) for node in range(choices.brokers)]
+
+
+def living(server: Postgres | Broker) -> int | None:
+    """Pid of a server that has not ended."""
+    process = server.process
+    return process.pid if process is not None and process.poll() is None else None
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own loopback address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """SIGTERM and Ctrl-C raise StopAsked once; while we stop, more of them change nothing."""
+
+    def ask(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise StopAsked
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(options: Options, report: Report, when_ready: Callable[[Stack], None]) -> None:
+    """Start, tell, and stay until asked to stop; whatever happens, nothing of it is left running."""
+    stack = Stack.prepare(options, report)
+    with stop_signals():
+        try:
+            stack.start()
+            when_ready(stack)
+            stack.watch()
+        except StopAsked:
+            report.say("Stopping services, broker and database.")
+        finally:
+            stack.stop()
