@@ -40,9 +40,9 @@ def check(
     ] = False,
 ) -> None:
     """Format, lint, types, fences, house rules, generated files, migrations, locks: what CI runs."""
-    from takt.work import checks
+    from takt.work.tools import python
 
-    raise typer.Exit(checks.run(fix=fix))
+    raise typer.Exit(python("-m", "takt.work.checks", *(["--fix"] if fix else [])))
 
 
 @app.command()
@@ -53,6 +53,46 @@ def lock(
     from takt.work import locking
 
     locking.write(upgrade=upgrade)
+
+
+@app.command()
+def contracts() -> None:
+    """Generate schemas, AsyncAPI and topics from the contracts."""
+    from takt.work.tools import python
+
+    raise typer.Exit(python("-m", "takt_contracts.generate"))
+
+
+@app.command()
+def docs() -> None:
+    """Write docs/errors.md from the error classes and docs/database.md from the migrated database."""
+    from takt.work import checks
+
+    for page in checks.write_pages():
+        typer.echo(page)
+
+
+@app.command()
+def migration(
+    service: Annotated[str, typer.Argument(help="operations, records, imports or gateway")],
+    subject: Annotated[str, typer.Argument(help='what it does: "add terminals"')],
+) -> None:
+    """Write a migration with what the classes describe and the schema lacks. Read it before you commit it."""
+    from takt.work import migrations
+
+    typer.echo(migrations.write(service, subject))
+
+
+@app.command("new-resource")
+def new_resource(
+    service: Annotated[str, typer.Argument(help="the service that owns it: operations")],
+    name: Annotated[str, typer.Argument(help="one of them, in lower case: terminal")],
+) -> None:
+    """Write the files of another catalog resource: contract, table, test, migration, and its line in RESOURCES."""
+    from takt.work import new_resource as making
+
+    for path in making.write(service, name):
+        typer.echo(path)
 
 
 @app.command(context_settings=_PASS_ON)
