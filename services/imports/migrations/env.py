@@ -1,9 +1,8 @@
 """Alembic's entry for imports."""
 
-from plantkit.db import migrations
-
 from imports.app import SERVICE
 from imports.db import METADATA
+from plantkit.db import migrations
 
 assert SERVICE.name == "imports"
 migrations.run(METADATA)

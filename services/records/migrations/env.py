@@ -1,7 +1,6 @@
 """Alembic's entry for records."""
 
 from plantkit.db import migrations
-
 from records.app import SERVICE
 from records.db import METADATA
 

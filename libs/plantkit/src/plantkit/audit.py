@@ -12,21 +12,21 @@ from typing import Any
 import asyncpg
 import orjson
 from fastapi import Request
-from takt_contracts.audit import AUDIT_RECORDED, Actor, AuditEntry, Outcome
-from takt_contracts.event import Event
 
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.clock import Clock
 from plantkit.db.engine import Database
-from plantkit.db.row import Aggregate
+from plantkit.db.row import Aggregate, columns_of
 from plantkit.db.tx import Origin, Tx
 from plantkit.db.writer import Writes, statement
 from plantkit.errors import DomainError, Unauthenticated
 from plantkit.ids import new_id
-from plantkit.messaging import wake
+from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
 from plantkit.telling import outbox_row
+from takt_contracts.audit import AUDIT_RECORDED, Actor, AuditEntry, Outcome
+from takt_contracts.event import Event
 
 _SUM_EVERY_S = 60.0
 _NOT_TOLD = ("version", "updated_at")
@@ -55,10 +55,11 @@ def change_row(told: Sequence[tuple[Aggregate, Event]], tx: Tx, settings: Servic
 class Refusals:
     """Writes what was refused. A refusal that cannot be written is logged and still answered."""
 
-    def __init__(self, db: Database, settings: ServiceSettings, clock: Clock) -> None:
+    def __init__(self, db: Database, settings: ServiceSettings, clock: Clock, wake: Wake) -> None:
         self._db = db
         self._settings = settings
         self._clock = clock
+        self._wake = wake
         self._anonymous: Counter[tuple[str, str]] = Counter()
 
     async def tell(self, request: Request, error: DomainError) -> None:
@@ -69,7 +70,9 @@ class Refusals:
             return
         origin: Origin = request.state.origin
         action = f"{request.method} {request.url.path}"[:500]
-        await self._write(self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin), principal, origin)
+        await self._write(
+            self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin), principal, origin
+        )
 
     async def run(self) -> None:
         """Write the counts of anonymous refusals once a minute, until cancelled."""
@@ -103,9 +106,9 @@ class Refusals:
         try:
             await self._db.fetch(statement(writes.shape), **writes.arguments())
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DomainError) as lost:
-            log.error("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
+            log.warning("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
             return
-        wake.notify()
+        self._wake.notify()
 
 
 def _row(entry: AuditEntry, principal: Principal, origin: Origin, settings: ServiceSettings) -> dict[str, Any]:
@@ -118,7 +121,8 @@ def _changes(aggregate: Aggregate) -> dict[str, Any]:
     before = aggregate.as_read
     if before is None:
         return {}
-    after = {name: getattr(aggregate, name) for name in before.keys() if name not in _NOT_TOLD}
+    names = [name for name in columns_of(type(aggregate)) if name not in _NOT_TOLD]
+    after = {name: getattr(aggregate, name) for name in names}
     changed = {name: value for name, value in after.items() if value != before[name]}
     found: dict[str, Any] = orjson.loads(orjson.dumps(changed, default=str))
     return found

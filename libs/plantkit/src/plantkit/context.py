@@ -7,6 +7,7 @@ from plantkit.auth.tokens import Verifier
 from plantkit.clock import Clock
 from plantkit.db.engine import Database
 from plantkit.http.consistency import Consistency
+from plantkit.messaging.wake import Wake
 from plantkit.settings import ServiceSettings
 
 
@@ -16,5 +17,6 @@ class Context:
     db: Database
     clock: Clock
     verifier: Verifier
+    wake: Wake
     refusals: Refusals
     consistency: Consistency

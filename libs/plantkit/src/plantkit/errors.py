@@ -17,6 +17,7 @@ class Kind(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"
+    NOT_ALLOWED = "not-allowed"
     CONFLICT = "conflict"
     GONE = "gone"
     STALE = "stale"
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     PRECONDITION_REQUIRED = "precondition-required"
     LIMITED = "limited"
     UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
 
 
 class DomainError(Exception):

@@ -4,10 +4,10 @@ Source: the HTTP working group's Idempotency-Key draft; what it leaves open is d
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import orjson
 from fastapi import Response
 from sqlalchemy import bindparam, select
@@ -16,9 +16,9 @@ from plantkit.db.engine import Database, compile_statement
 from plantkit.db.machinery import IDEMPOTENCY
 
 _STORED = compile_statement(
-    select(
-        IDEMPOTENCY.c.request_sha256, IDEMPOTENCY.c.status, IDEMPOTENCY.c.headers, IDEMPOTENCY.c.body
-    ).where(IDEMPOTENCY.c.caller == bindparam("caller"), IDEMPOTENCY.c.key == bindparam("key"))
+    select(IDEMPOTENCY.c.request_sha256, IDEMPOTENCY.c.status, IDEMPOTENCY.c.headers, IDEMPOTENCY.c.body).where(
+        IDEMPOTENCY.c.caller == bindparam("caller"), IDEMPOTENCY.c.key == bindparam("key")
+    )
 )
 
 
@@ -32,7 +32,7 @@ class Answer:
     request_sha256: bytes = b""
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Answer":
+    def of(cls, record: asyncpg.Record) -> "Answer":
         return cls(record["status"], record["headers"], record["body"], record["request_sha256"])
 
     def response(self, *, replayed: bool = False) -> Response:

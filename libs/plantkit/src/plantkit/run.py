@@ -4,7 +4,7 @@ The order is visible here and depends on no framework: what FastAPI runs after a
 answer was sent, so nothing is ever committed there.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -26,7 +26,6 @@ from plantkit.db.writer import Writes, statement
 from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
 from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
 from plantkit.idempotency import Answer, Keyed, stored_answer
-from plantkit.messaging import wake
 from plantkit.telling import outbox_row
 
 C = TypeVar("C")
@@ -69,7 +68,7 @@ class Runner:
         status: int = 200,
         location: str | None = None,
     ) -> Response:
-        """Run, commit, and answer with the new state; a repeated Idempotency-Key gets the stored answer byte for byte."""
+        """Run, commit, answer with the new state; a repeated Idempotency-Key gets the stored answer, byte for byte."""
         try:
             _, answer = await self._attempt(handler, command, _render(self.context, view, status, location))
         except _Replay as again:
@@ -113,7 +112,7 @@ class Runner:
                 raise
         crash.point("cmd.after_commit_before_response")
         if tx.told():
-            wake.notify()
+            self.context.wake.notify()
         return result, answer
 
     async def _write(self, tx: Tx, answer: Answer | None) -> None:
@@ -138,7 +137,7 @@ class Runner:
         assert outcome is not None
         return outcome
 
-    def _judge(self, writes: Writes, outcome: Mapping[str, Any]) -> None:
+    def _judge(self, writes: Writes, outcome: asyncpg.Record) -> None:
         if writes.answer is not None and self.keyed is not None:
             if not outcome["got"]:
                 raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")

@@ -17,6 +17,7 @@ from plantkit.http import problems
 from plantkit.http.consistency import Consistency
 from plantkit.http.health import health_routes
 from plantkit.http.middleware import RequestScope
+from plantkit.messaging.wake import Wake
 from plantkit.messaging.wiring import Messaging
 from plantkit.observability import logs, traces
 from plantkit.observability.metrics import SERVICE_INFO
@@ -62,13 +63,14 @@ class Service:
 
 
 def _context(settings: ServiceSettings, clock: Clock) -> Context:
-    db = Database(settings)
+    db, wake = Database(settings), Wake()
     return Context(
         settings=settings,
         db=db,
         clock=clock,
         verifier=Verifier(settings.jwks_url),
-        refusals=Refusals(db, settings, clock),
+        wake=wake,
+        refusals=Refusals(db, settings, clock, wake),
         consistency=Consistency(settings.cursor_secret.get_secret_value(), settings.service),
     )
 

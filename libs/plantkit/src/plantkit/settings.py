@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 _WEAK = ("changeme", "secret", "password", "default", "takt", "example", "test", "admin")
 _SHORTEST_SECRET = 32
@@ -65,7 +67,9 @@ class ServiceSettings(BaseSettings):
     service: ClassVar[str]
 
     mode: Mode = Mode.PRODUCTION
-    plant: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$", description="name of the plant; part of every event's source")
+    plant: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,38}$", description="name of the plant; part of every event's source"
+    )
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
     database_url: SecretStr
@@ -96,11 +100,9 @@ class ServiceSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _has_strong_password(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        from sqlalchemy.engine import make_url
-
         try:
             password = make_url(value.get_secret_value()).password
-        except Exception:
+        except ArgumentError:
             raise ValueError("is not a database URL like postgresql://user:password@host:5432/takt") from None
         if info.data.get("mode") is Mode.PRODUCTION:
             strong(SecretStr(str(password or "")))

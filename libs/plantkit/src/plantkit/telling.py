@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from takt_contracts.envelope import Envelope
-from takt_contracts.event import Event, schema_id
 
 from plantkit.auth.principal import Principal
 from plantkit.db.machinery import SLOTS
@@ -14,6 +12,8 @@ from plantkit.db.tx import Origin
 from plantkit.errors import TooLargeEvent
 from plantkit.ids import new_id
 from plantkit.settings import ServiceSettings
+from takt_contracts.envelope import Envelope
+from takt_contracts.event import Event, schema_id
 
 LARGEST_EVENT_BYTES = 900_000
 """Below the broker's limit of 1 MiB a record, with room for headers: a larger row would block its aggregate for ever."""
@@ -21,7 +21,9 @@ LARGEST_EVENT_BYTES = 900_000
 _AUTH_TYPES = {"user": "app_user", "api_key": "api_key", "service": "service_account", "system": "system"}
 
 
-def outbox_row(event: Event, *, principal: Principal, origin: Origin, now: datetime, settings: ServiceSettings) -> dict[str, Any]:
+def outbox_row(
+    event: Event, *, principal: Principal, origin: Origin, now: datetime, settings: ServiceSettings
+) -> dict[str, Any]:
     """Raises TooLargeEvent before anything is written."""
     payload = event.model_dump_json()
     if len(payload) * 4 > LARGEST_EVENT_BYTES and len(payload.encode()) > LARGEST_EVENT_BYTES:

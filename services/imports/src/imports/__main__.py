@@ -1,7 +1,6 @@
 """Serve imports: `python -m imports`."""
 
-from plantkit.serve import serve
-
 from imports.app import SERVICE
+from plantkit.serve import serve
 
 serve(SERVICE, SERVICE.settings.load())

@@ -1,7 +1,6 @@
 """The table of contents of imports."""
 
-from plantkit.service import Service
-
 from imports.settings import Settings
+from plantkit.service import Service
 
 SERVICE = Service(name="imports", settings=Settings, slices=())

@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from plantkit.settings import ServiceSettings
 from pydantic_settings import SettingsConfigDict
+
+from plantkit.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -1,7 +1,7 @@
 """From a broken constraint to an error a person understands. Constraint names never leave the service.
 
 A constraint may carry its own error: `CheckConstraint(..., info={"error": OverCeiling})`, a class that takes a sentence.
-Everything else is explained from the table: which columns, and what sort of rule.
+All else is explained from the table: which columns, and what sort of rule.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
-from takt_contracts.problem import FieldError
 
 from plantkit.db.row import Row
 from plantkit.errors import AlreadyExists, DomainError, Invalid, UnknownReference
+from takt_contracts.problem import FieldError
 
 
 def explain(broken: asyncpg.IntegrityConstraintViolationError) -> DomainError:
@@ -32,7 +32,9 @@ def explain(broken: asyncpg.IntegrityConstraintViolationError) -> DomainError:
         return _taken(table, columns, str(broken.detail or ""))
     if isinstance(constraint, ForeignKeyConstraint):
         return _unknown(constraint, columns)
-    return _about(Invalid, f"{' and '.join(columns) or 'A value'} breaks a rule of {table.name}.", "field.rule", columns)
+    return _about(
+        Invalid, f"{' and '.join(columns) or 'A value'} breaks a rule of {table.name}.", "field.rule", columns
+    )
 
 
 def _own(error: type[DomainError], constraint: Constraint) -> DomainError:
@@ -49,7 +51,9 @@ def _taken(table: Table, columns: list[str], detail: str) -> DomainError:
 
 def _unknown(constraint: ForeignKeyConstraint, columns: list[str]) -> DomainError:
     target = constraint.referred_table.name.replace("_", " ")
-    return _about(UnknownReference, f"{' and '.join(columns)} names nothing in {target}.", "field.unknown-reference", columns)
+    return _about(
+        UnknownReference, f"{' and '.join(columns)} names nothing in {target}.", "field.unknown-reference", columns
+    )
 
 
 def _about(

@@ -12,7 +12,7 @@ from typing import Any, cast
 import asyncpg
 from sqlalchemy import ClauseElement, PoolProxiedConnection
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -22,7 +22,7 @@ from plantkit.errors import Unavailable
 from plantkit.settings import ServiceSettings
 
 LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
-_DIALECT = PGDialect_asyncpg()
+_DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _PING_AFTER_IDLE_S = 5.0
 
 
@@ -55,7 +55,7 @@ class Database:
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """A pooled asyncpg connection outside any transaction. Raises Unavailable when none is to be had."""
         pooled = await self._checkout()
-        driver = cast(asyncpg.Connection, pooled.driver_connection)
+        driver = cast("asyncpg.Connection", pooled.driver_connection)
         try:
             yield driver
         finally:
@@ -80,7 +80,7 @@ class Database:
 
     async def _alive(self, pooled: PoolProxiedConnection) -> bool:
         """Ask only a connection that rested: a ping before every command would cost more than the command."""
-        driver = cast(asyncpg.Connection, pooled.driver_connection)
+        driver = cast("asyncpg.Connection", pooled.driver_connection)
         if driver.is_closed():
             return False
         rested = time.monotonic() - pooled.info.get("used_at", time.monotonic())

@@ -66,7 +66,9 @@ RELAY_SLOTS = Table(
     MACHINERY,
     Column("slot", SmallInteger, primary_key=True, autoincrement=False),
     Column("owner", Text),
-    Column("epoch", BigInteger, nullable=False, server_default=text("0"), comment="fencing number; grows with each owner"),
+    Column(
+        "epoch", BigInteger, nullable=False, server_default=text("0"), comment="fencing number; grows with each owner"
+    ),
     Column("expires_at", _TIME, nullable=False, server_default=text("'-infinity'")),
     comment="Which relay owns which slot of aggregates, by lease on the database's clock",
 )

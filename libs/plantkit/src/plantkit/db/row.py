@@ -1,13 +1,15 @@
 """Tables as classes. The mapping describes tables and reads; the runner writes (see `plantkit.db.writer`)."""
 
-from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import BigInteger, MetaData, inspect
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
 from takt_contracts.event import Event
 
 NAMING = {
@@ -51,7 +53,7 @@ class Aggregate(Row):
         self.updated_at = self._now
         self.__dict__.setdefault("_told", []).append(event.of(self, **facts))
 
-    def bind(self, now: datetime, as_read: Mapping[str, Any] | None = None) -> Self:
+    def bind(self, now: datetime, as_read: asyncpg.Record | None = None) -> Self:
         """Give it the time of the command. Done by `Tx` when a row is read or made."""
         self.__dict__["_now"] = now
         self.__dict__["_as_read"] = as_read
@@ -64,9 +66,9 @@ class Aggregate(Row):
         return now
 
     @property
-    def as_read(self) -> Mapping[str, Any] | None:
+    def as_read(self) -> asyncpg.Record | None:
         """Its columns as they were read; None for a new one."""
-        found: Mapping[str, Any] | None = self.__dict__["_as_read"]
+        found: asyncpg.Record | None = self.__dict__["_as_read"]
         return found
 
     @property
@@ -82,6 +84,7 @@ class Aggregate(Row):
         return told
 
 
+@cache
 def columns_of(entity: type[Row]) -> tuple[str, ...]:
     """Column names in table order; attribute and column names are the same in this project."""
     return tuple(column.key for column in inspect(entity).columns)

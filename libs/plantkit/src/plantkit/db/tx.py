@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import ClauseElement, Table, bindparam, select
-from takt_contracts.event import Event
 
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
@@ -19,6 +18,7 @@ from plantkit.db.row import Aggregate, Row, columns_of
 from plantkit.db.writer import Writes
 from plantkit.errors import NotFound
 from plantkit.ids import new_id
+from takt_contracts.event import Event
 
 R = TypeVar("R", bound=Row)
 A = TypeVar("A", bound=Aggregate)

@@ -118,7 +118,12 @@ def _key_gate(parts: list[CTE]) -> CTE:
         .where(table.c.caller == _named("k_caller", Text()), table.c.key == _named("k_key", Text()))
         .cte("prior")
     )
-    gate = select(literal(1).label("open")).select_from(claim).where(claim.c.got, ~exists(select(prior.c.status))).cte("gate")
+    gate = (
+        select(literal(1).label("open"))
+        .select_from(claim)
+        .where(claim.c.got, ~exists(select(prior.c.status)))
+        .cte("gate")
+    )
     parts.extend((claim, prior, gate))
     return gate
 

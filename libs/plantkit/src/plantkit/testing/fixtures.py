@@ -5,6 +5,7 @@ Commits are real, in a copy of a migrated template database that lives as long a
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import httpx
@@ -13,18 +14,18 @@ import pytest
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import OKPKey
-from takt_contracts.event import Event
-from takt_contracts.roles import Role
 
 from plantkit.auth.tokens import ALGORITHM, AUDIENCE, ISSUER
 from plantkit.ids import new_id
 from plantkit.service import Service
 from plantkit.settings import Loop, Mode, ServiceSettings
 from plantkit.testing.database import TestDatabase, copied
+from takt_contracts.event import Event
+from takt_contracts.roles import Role
 
 E = TypeVar("E", bound=Event)
 Published = Callable[[type[E]], Awaitable[list[E]]]
-SECRET = "0f9d4c1b7a2e83651d9c4b7a2e8365f1"
+CURSOR_SECRET = token_hex(16)
 
 
 class Signer:
@@ -62,7 +63,7 @@ def settings_for(service: Service, database: TestDatabase, **changes: Any) -> Se
         "database_url": database.url("app"),
         "kafka_bootstrap": "127.0.0.1:1",
         "jwks_url": "http://127.0.0.1:1/jwks.json",
-        "cursor_secret": SECRET,
+        "cursor_secret": CURSOR_SECRET,
         "loops": frozenset({Loop.API}),
         **changes,
     }

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from operations.production.model import LedgerRow, Operation
 from plantkit.db.tx import Tx
 from takt_contracts.operations.production import EntryKind, Hold
-
-from operations.production.model import LedgerRow, Operation
 
 
 @dataclass(frozen=True, kw_only=True)

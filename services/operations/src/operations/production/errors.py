@@ -1,9 +1,8 @@
 """What can be refused on the shop floor."""
 
+from operations.production.rules import Action
 from plantkit.errors import DomainError, Invalid, Kind
 from takt_contracts.operations.production import Status
-
-from operations.production.rules import Action
 
 
 class IllegalTransition(DomainError):

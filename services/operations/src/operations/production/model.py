@@ -7,6 +7,10 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
+
+from operations.db import Aggregate, Row
+from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
+from operations.production.rules import FINAL, NEXT, WORK, Action, room_left
 from takt_contracts.operations.production import (
     EntryKind,
     Hold,
@@ -19,10 +23,6 @@ from takt_contracts.operations.production import (
     OperationStarted,
     Status,
 )
-
-from operations.db import Aggregate, Row
-from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
-from operations.production.rules import FINAL, NEXT, WORK, Action, room_left
 
 _QUANTITY = Numeric(18, 6)
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
@@ -153,7 +153,9 @@ class LedgerRow(Row):
     __table_args__ = (
         UniqueConstraint("operation_id", "entry_no"),
         CheckConstraint(f"kind IN ({_KINDS})", name="kind_is_known"),
-        CheckConstraint("kind = 'correction' OR good >= 0 AND scrap >= 0 AND rework >= 0", name="only_corrections_take_back"),
+        CheckConstraint(
+            "kind = 'correction' OR good >= 0 AND scrap >= 0 AND rework >= 0", name="only_corrections_take_back"
+        ),
         CheckConstraint("good <> 0 OR scrap <> 0 OR rework <> 0", name="something_is_booked"),
         CheckConstraint("scrap = 0 OR reason IS NOT NULL", name="scrap_has_a_reason"),
         CheckConstraint("entry_no > 0", name="number_is_positive"),

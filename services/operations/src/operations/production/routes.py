@@ -1,0 +1,91 @@
+"""The shop floor's door: translate, call, translate."""
+
+from typing import Annotated
+
+from fastapi import Path, Request, Response
+
+from operations.production import commands, queries
+from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
+from plantkit.errors import NotFound
+from plantkit.http.policy import allow, guarded, keyed
+from plantkit.http.problems import problems
+from plantkit.http.route import Routes
+from plantkit.run import Run
+from takt_contracts.operations.production import CancelBody, EmptyBody, Hold, HoldBody, Operation, ReportBody
+from takt_contracts.roles import Role
+from takt_contracts.scalars import OperationNo, OrderNo
+
+router = Routes(tags=["operations"])
+OrderPath = Annotated[OrderNo, Path()]
+OperationPath = Annotated[OperationNo, Path()]
+_AT = "/operations/{order_no}/{operation_no}"
+_SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
+_VERB = problems(NotFound, IllegalTransition, OnHold)
+
+
+async def exists(request: Request) -> None:
+    """Guard of the verbs: an operation that is not there is told before a body that is wrong."""
+    await queries.require(request.app.state.context.db, **request.path_params)
+
+
+@router.post(f"{_AT}/start", response_model=Operation, responses=_VERB)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def start(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
+    """Begin work."""
+    command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
+    return await run.answer(commands.start_operation, command, view=Operation)
+
+
+@router.post(
+    f"{_AT}/report", response_model=Operation, responses=problems(NotFound, IllegalTransition, OnHold, OverDesired)
+)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def report(order_no: OrderPath, operation_no: OperationPath, body: ReportBody, run: Run) -> Response:
+    """Book good, scrap and rework in one action."""
+    command = commands.ReportQuantity(order_no=order_no, operation_no=operation_no, **dict(body))
+    return await run.answer(commands.report_quantity, command, view=Operation)
+
+
+@router.post(f"{_AT}/hold", response_model=Operation, responses=_VERB)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def hold(order_no: OrderPath, operation_no: OperationPath, body: HoldBody, run: Run) -> Response:
+    """Stop for a reason that is somebody else's (external) or one's own."""
+    reason = Hold(kind=body.kind, reason=body.reason)
+    command = commands.HoldOperation(order_no=order_no, operation_no=operation_no, hold=reason)
+    return await run.answer(commands.hold_operation, command, view=Operation)
+
+
+@router.post(f"{_AT}/resume", response_model=Operation, responses=problems(NotFound, IllegalTransition, NotOnHold))
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def resume(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
+    """End the hold."""
+    command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
+    return await run.answer(commands.resume_operation, command, view=Operation)
+
+
+@router.post(f"{_AT}/finish", response_model=Operation, responses=_VERB)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def finish(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
+    """Declare the work done, with what is booked."""
+    command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
+    return await run.answer(commands.finish_operation, command, view=Operation)
+
+
+@router.post(f"{_AT}/cancel", response_model=Operation, responses=problems(NotFound, IllegalTransition))
+@allow(Role.PLANNER)
+@keyed
+@guarded(exists)
+async def cancel(order_no: OrderPath, operation_no: OperationPath, body: CancelBody, run: Run) -> Response:
+    """Give the work up, for a reason. What is booked stays booked."""
+    command = commands.CancelOperation(order_no=order_no, operation_no=operation_no, reason=body.reason)
+    return await run.answer(commands.cancel_operation, command, view=Operation)
