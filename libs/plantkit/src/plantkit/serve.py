@@ -1,5 +1,8 @@
 """Serve one service until SIGTERM: no new work, requests in flight finish, consumers leave their group."""
 
+from collections.abc import Callable, Sequence
+from types import FrameType
+
 import uvicorn
 
 from plantkit.observability import logs
@@ -12,8 +15,9 @@ _GRACE_S = 25
 def serve(service: Service, settings: ServiceSettings) -> None:
     """Block until stopped. Safe to call in a process that was forked before any loop or thread was started."""
     logs.start(settings.log_level)
+    app = service.app(settings)
     config = uvicorn.Config(
-        service.app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -26,4 +30,17 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         h11_max_incomplete_event_size=32_768,
         lifespan="on",
     )
-    uvicorn.Server(config).run()
+    _Server(config, app.state.at_sigterm).run()
+
+
+class _Server(uvicorn.Server):
+    """Tells those who hold requests open without end, such as the live stream, that the end has come."""
+
+    def __init__(self, config: uvicorn.Config, at_sigterm: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._at_sigterm = at_sigterm
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        for tell in self._at_sigterm:
+            tell()
+        super().handle_exit(sig, frame)

@@ -37,20 +37,26 @@ class Service:
     settings: type[ServiceSettings]
     slices: tuple[Slice, ...]
     root_routers: tuple[APIRouter, ...] = field(default=())
+    openapi_url: str | None = "/openapi.json"
+
+    def verifier(self, settings: ServiceSettings, db: Database, clock: Clock) -> Verifier:
+        """What judges access tokens; the gateway's also asks whether the sign-in still runs."""
+        return Verifier(settings.jwks_url)
 
     def app(self, settings: ServiceSettings, *, clock: Clock = utc_now) -> FastAPI:
         """The ASGI application. Nothing is connected before its lifespan starts."""
-        context = _context(settings, clock)
+        context = self._context(settings, clock)
         messaging = Messaging(context, self.slices)
         app = FastAPI(
             title=f"Takt {self.name}",
             version="1",
             lifespan=_lifespan(context, messaging, self.slices),
+            openapi_url=self.openapi_url,
             docs_url=None,
             redoc_url=None,
             separate_input_output_schemas=True,
         )
-        app.state.context, app.state.messaging = context, messaging
+        app.state.context, app.state.messaging, app.state.at_sigterm = context, messaging, []
         problems.install(app)
         app.add_middleware(RequestScope)
         app.include_router(health_routes(context, messaging))
@@ -61,18 +67,17 @@ class Service:
         app.include_router(messaging.routes(), prefix=API)
         return app
 
-
-def _context(settings: ServiceSettings, clock: Clock) -> Context:
-    db, wake = Database(settings), Wake()
-    return Context(
-        settings=settings,
-        db=db,
-        clock=clock,
-        verifier=Verifier(settings.jwks_url),
-        wake=wake,
-        refusals=Refusals(db, settings, clock, wake),
-        consistency=Consistency(settings.cursor_secret.get_secret_value(), settings.service),
-    )
+    def _context(self, settings: ServiceSettings, clock: Clock) -> Context:
+        db, wake = Database(settings), Wake()
+        return Context(
+            settings=settings,
+            db=db,
+            clock=clock,
+            verifier=self.verifier(settings, db, clock),
+            wake=wake,
+            refusals=Refusals(db, settings, clock, wake),
+            consistency=Consistency(settings.cursor_secret.get_secret_value(), settings.service),
+        )
 
 
 def _routers(slices: Sequence[Slice]) -> list[APIRouter]:
