@@ -19,7 +19,7 @@ _KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     "description": "Fresh for each command, the same when it is repeated; the repeat gets the stored answer.",
 }
-_MATCH = {
+MATCH_HEADER = {
     "name": "If-Match",
     "in": "header",
     "required": True,
@@ -38,7 +38,7 @@ def described(policy: Policy, methods: Iterable[str], extra: Mapping[str, Any] |
     if policy.keyed or (not policy.public and "POST" in methods):
         headers.append({**_KEY, "required": policy.keyed})
     if policy.matched:
-        headers.append(_MATCH)
+        headers.append(MATCH_HEADER)
     if headers:
         told["parameters"] = headers
     return told

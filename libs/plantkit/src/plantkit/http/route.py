@@ -106,7 +106,7 @@ class Gate:
         if not self.policy.forwarded:
             refuse_query(request, self.query | self.policy.query)
             _check_consistency(request, context)
-        if self.policy.matched:
+        if request.method in WRITES:
             request.state.if_match = IfMatch.parse(request.headers.get("if-match"))
         key = idempotency.key_of(request.headers.get(idempotency.HEADER), required=self.policy.keyed)
         value = parse(body) if body else None

@@ -1,0 +1,116 @@
+"""Who refers to whom, as the foreign keys say: nothing new may refer to what is archived, and what is referred to may
+not be archived.
+
+Both sides lock: the one who refers takes the target FOR SHARE, the one who archives holds the row FOR UPDATE, so
+whichever commits second sees the first.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, ForeignKeyConstraint, Table, UniqueConstraint, bindparam, literal, select
+
+from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.row import Aggregate
+from plantkit.db.tx import Tx
+from plantkit.errors import InUse, UnknownReference
+from takt_contracts.problem import FieldError
+
+_MOST_NAMED = 10
+IN_USE = "in_use"
+"""Key of `Table.info`: a function of the table to the condition under which one of its rows holds what it refers to.
+
+Without it every row does that is not archived.
+"""
+
+
+async def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = None) -> None:
+    """Every foreign key of `row` (or those in `names`) finds something that is not archived, and keeps it so.
+
+    Raises UnknownReference naming all fields that do not.
+    """
+    unknown = []
+    for column, target in _references(_table_of(row)):
+        value = getattr(row, column.name)
+        if value is None or (names is not None and column.name not in names):
+            continue
+        await tx.begin()
+        if not await tx.fetch(_held(target), value=value):
+            unknown.append((column.name, value, target.table.name))
+    if unknown:
+        raise _unknown(unknown)
+
+
+async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
+    """Nobody refers to `row`, which the caller has locked. Raises InUse naming up to ten who do."""
+    users: list[str] = []
+    for statement, table, target in _users(_table_of(row)):
+        found = await tx.fetch(statement, value=getattr(row, target), most=_MOST_NAMED - len(users))
+        users += [f"{table}/{'/'.join(str(part) for part in record)}" for record in found]
+        if len(users) == _MOST_NAMED:
+            break
+    if users:
+        raise InUse(f"It is used by {', '.join(users)}.", users=users)
+
+
+def _unknown(unknown: list[tuple[str, Any, str]]) -> UnknownReference:
+    errors = [
+        FieldError(pointer=f"/{name}", code="field.unknown-reference", detail=f"There is no {value} in {table}.")
+        for name, value, table in unknown
+    ]
+    named = " and ".join(name for name, _, _ in unknown)
+    return UnknownReference(f"{named} names nothing that exists.", errors=errors)
+
+
+def _table_of(row: Aggregate) -> Table:
+    table = row.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+@cache
+def _references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
+    """Each column of `table` that refers to something archivable, and what it refers to."""
+    pairs = ((key.parent, key.column) for key in table.foreign_keys if "archived_at" in key.column.table.c)
+    return tuple(sorted(pairs, key=lambda pair: str(pair[0].name)))
+
+
+@cache
+def _held(target: Column[Any]) -> Compiled:
+    table = target.table
+    found = select(literal(1)).where(target == bindparam("value", type_=target.type), table.c.archived_at.is_(None))
+    return compile_statement(found.with_for_update(read=True))
+
+
+@cache
+def _users(target: Table) -> tuple[tuple[Compiled, str, str], ...]:
+    """For each table that refers to `target`: a statement that names its rows, its name, and the column referred to."""
+    return tuple(
+        (_naming(key.column_keys[0], table), table.name, key.elements[0].column.name)
+        for table in target.metadata.sorted_tables
+        for key in _foreign_keys(table, target)
+    )
+
+
+def _foreign_keys(table: Table, target: Table) -> Iterator[ForeignKeyConstraint]:
+    """Only of tables that have a business key: their rows are things, the others are parts of things."""
+    for key in table.foreign_key_constraints:
+        if key.referred_table is target and table is not target and "version" in table.c:
+            yield key
+
+
+def _naming(column: str, table: Table) -> Compiled:
+    referring = table.c[column]
+    query = select(*_business_key(table)).where(referring == bindparam("value", type_=referring.type))
+    holds = table.info.get(IN_USE)
+    if holds is not None:
+        query = query.where(holds(table))
+    if "archived_at" in table.c:
+        query = query.where(table.c.archived_at.is_(None))
+    return compile_statement(query.order_by(*_business_key(table)).limit(bindparam("most")))
+
+
+def _business_key(table: Table) -> list[Column[Any]]:
+    unique = next((found for found in table.constraints if isinstance(found, UniqueConstraint)), None)
+    return list(table.primary_key.columns if unique is None else unique.columns)

@@ -1,0 +1,131 @@
+"""A resource, declared once: its contract, its table, who may write it. All else is derived from these."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Column, String, UniqueConstraint
+from sqlalchemy.orm import Mapped
+
+from plantkit.db.row import Aggregate
+from plantkit.db.tx import Tx
+from plantkit.errors import NotFound
+from plantkit.http.listing import Listing
+from takt_contracts.resource import Fields, Kind, ResourceChanged, ResourceContract, Stored
+from takt_contracts.roles import Role
+
+F = TypeVar("F", bound=Fields)
+S = TypeVar("S", bound=Stored)
+Rule = Callable[[Tx, F | None, F], Awaitable[None]]
+"""Checks a change, from the fields before (None when created) to the fields after. Raises DomainError."""
+
+
+class Archivable(Aggregate):
+    """A row that is hidden instead of deleted, so that its key stays taken and its history stays whole."""
+
+    __abstract__ = True
+
+    archived_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Resource(Generic[F, S]):
+    """What a resource is. Foreign keys and users are read from the tables; there are no switches.
+
+    When a resource needs a verb of its own it leaves the catalog and becomes a slice.
+    """
+
+    contract: ResourceContract[F, S]
+    row: type[Archivable]
+    write: Role
+    read: Role = Role.VIEWER
+    search: tuple[str, ...] = ()
+    rules: tuple[Rule[F], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse at import what would fail in production."""
+        if wrong := list(self._mistakes()):
+            raise TypeError(f"{self.contract.plural}: {'; '.join(wrong)}")
+
+    @cached_property
+    def listing(self) -> Listing:
+        return Listing(self.contract, self.row, self.search)
+
+    @cached_property
+    def changed(self) -> type[ResourceChanged[S]]:
+        assert self.contract.changed is not None, "checked when declared"
+        return self.contract.changed
+
+    @cached_property
+    def _key_readers(self) -> Mapping[str, TypeAdapter[Any]]:
+        fields = self.contract.fields.model_fields
+        return {name: TypeAdapter(fields[name].rebuild_annotation()) for name in self.contract.key}
+
+    def key_of(self, path: Mapping[str, str]) -> dict[str, Any]:
+        """The business key in a path. What could never be a key raises NotFound like any other key nobody has."""
+        try:
+            return {name: reader.validate_strings(path[name]) for name, reader in self._key_readers.items()}
+        except ValidationError:
+            raise self.not_found({name: path[name][:80] for name in self.contract.key}) from None
+
+    def not_found(self, key: Mapping[str, Any]) -> NotFound:
+        return NotFound(self.contract.name, "/".join(str(value) for value in key.values()))
+
+    def fields_of(self, row: Archivable) -> F:
+        """What a client may write of it, as it is now."""
+        now = {name: getattr(row, name) for name in self.contract.fields.model_fields}
+        return cast("F", self.contract.fields.model_construct(**now))
+
+    def _mistakes(self) -> Iterator[str]:
+        columns = self.listing.table.c
+        yield from (f"no column for {name}" for name in self.contract.state.model_fields if name not in columns)
+        yield from (f"no field for column {column.name}" for column in columns if self._is_orphan(column))
+        yield from (f"search in {name}, which is no text" for name in self.search if not _is_text(columns.get(name)))
+        yield from self._misfits()
+        if self.contract.changed is None:
+            yield "its contract names no event"
+        if not self._key_is_unique():
+            yield f"no unique constraint on {', '.join(self.contract.key)}"
+
+    def _is_orphan(self, column: Column[Any]) -> bool:
+        return column.name not in self.contract.state.model_fields
+
+    def _misfits(self) -> Iterator[str]:
+        """Fields that their column could not hold."""
+        columns = self.listing.table.c
+        for name in self.contract.fields.model_fields:
+            field, column = self.contract.list_fields.get(name), columns.get(name)
+            if field is None or column is None:
+                continue
+            if field.nullable != bool(column.nullable):
+                yield f"{name} may be null in the {'contract' if field.nullable else 'table'} only"
+            if field.kind is Kind.TEXT and _longest(field.annotation) > _room(column):
+                yield f"{name} may be longer than its column"
+        yield from (f"{key} is part of the key and may be null" for key in self.contract.key if columns[key].nullable)
+
+    def _key_is_unique(self) -> bool:
+        constraints = self.listing.table.constraints
+        unique = [
+            {column.name for column in found.columns} for found in constraints if isinstance(found, UniqueConstraint)
+        ]
+        return set(self.contract.key) in unique
+
+
+def _is_text(column: Column[Any] | None) -> bool:
+    return column is not None and isinstance(column.type, String)
+
+
+def _room(column: Column[Any]) -> int:
+    """How many characters a column takes; `text` takes any number."""
+    if not isinstance(column.type, String):
+        return 0
+    return 2**31 if column.type.length is None else column.type.length
+
+
+def _longest(annotation: Any) -> int:
+    """As its JSON Schema says; a text without a limit fits `text` only."""
+    longest: int = TypeAdapter(annotation).json_schema().get("maxLength", 2**31)
+    return longest

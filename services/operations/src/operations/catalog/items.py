@@ -1,0 +1,25 @@
+"""Items: what the service keeps of them."""
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from operations.db import Aggregate
+from plantkit.resources.resource import Archivable, Resource
+from takt_contracts.operations.items import ITEM
+from takt_contracts.roles import Role
+
+
+class ItemRow(Archivable, Aggregate):
+    """What is made, moved or used up."""
+
+    __tablename__ = "items"
+    __table_args__ = (UniqueConstraint("code"), {"comment": "What is made, moved or used up"})
+
+    code: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(200))
+    unit: Mapped[str] = mapped_column(String(20))
+    category: Mapped[str | None] = mapped_column(String(200))
+    lot_tracked: Mapped[bool]
+
+
+ITEMS = Resource(ITEM, ItemRow, write=Role.PLANNER, search=("code", "name", "category"))

@@ -1,0 +1,30 @@
+"""Machines: what the service keeps of them."""
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from operations.db import Aggregate
+from plantkit.resources.resource import Archivable, Resource
+from takt_contracts.operations.machines import MACHINE
+from takt_contracts.roles import Role
+
+
+class MachineRow(Archivable, Aggregate):
+    """The physical assets that stand at workplaces."""
+
+    __tablename__ = "machines"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        Index(None, "workplace"),
+        {"comment": "The physical assets that stand at workplaces"},
+    )
+
+    code: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(200))
+    workplace: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.workplaces.code"))
+    manufacturer: Mapped[str | None] = mapped_column(String(200))
+    model: Mapped[str | None] = mapped_column(String(200))
+    serial_no: Mapped[str | None] = mapped_column(String(200))
+
+
+MACHINES = Resource(MACHINE, MachineRow, write=Role.PLANNER, search=("code", "name", "serial_no"))

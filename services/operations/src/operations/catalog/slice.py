@@ -1,0 +1,6 @@
+"""The catalog as one slice."""
+
+from operations.catalog import RESOURCES
+from plantkit.slice import Slice
+
+SLICE = Slice(name="catalog", resources=RESOURCES)

@@ -1,0 +1,24 @@
+"""Workplaces: what the service keeps of them."""
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from operations.db import Aggregate
+from plantkit.resources.resource import Archivable, Resource
+from takt_contracts.operations.workplaces import WORKPLACE
+from takt_contracts.roles import Role
+
+
+class WorkplaceRow(Archivable, Aggregate):
+    """Where operations are done."""
+
+    __tablename__ = "workplaces"
+    __table_args__ = (UniqueConstraint("code"), {"comment": "Where operations are done"})
+
+    code: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(200))
+    area: Mapped[str | None] = mapped_column(String(200))
+    description: Mapped[str | None] = mapped_column(String(2000))
+
+
+WORKPLACES = Resource(WORKPLACE, WorkplaceRow, write=Role.PLANNER, search=("code", "name", "area"))
