@@ -60,20 +60,22 @@ def missing(artifacts: Iterable[Artifact]) -> list[Artifact]:
     return [artifact for artifact in artifacts if not artifact.is_cached]
 
 
-def fetch(artifacts: Sequence[Artifact], progress: Progress | None = None) -> list[Path]:
+def fetch(
+    artifacts: Sequence[Artifact], progress: Progress | None = None, download: "Download | None" = None
+) -> list[Path]:
     """Paths of the artifacts in order; what the cache lacks is fetched first.
 
     Raises: StackError when the registry cannot be reached, a digest differs or the cache cannot be written.
     """
     wanted = missing(artifacts)
     if wanted:
-        meter = _Meter(sum(artifact.bytes for artifact in wanted), progress)
+        meter = Meter(sum(artifact.bytes for artifact in wanted), progress)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as pool:
-            list(pool.map(lambda artifact: _fetch_one(artifact, meter), wanted))
+            list(pool.map(lambda artifact: _fetch_one(artifact, meter, download or from_registry), wanted))
     return [artifact.path for artifact in artifacts]
 
 
-class _Meter:
+class Meter:
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._done, self._progress, self._lock = total, 0, progress, Lock()
 
@@ -88,7 +90,11 @@ class _Meter:
                 self._progress(name, min(self._done, self._total), self._total)
 
 
-def _fetch_one(artifact: Artifact, meter: _Meter) -> None:
+Download = Callable[[Artifact, Path, Meter], Path]
+"""Puts the artifact's file somewhere below a private folder."""
+
+
+def _fetch_one(artifact: Artifact, meter: Meter, download: Download) -> None:
     folder = artifact.path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,14 +102,15 @@ def _fetch_one(artifact: Artifact, meter: _Meter) -> None:
     except OSError as error:
         raise from_os_error(error, folder) from error
     try:
-        fetched = _download(artifact, private, meter)
+        fetched = download(artifact, private, meter)
         _verify(artifact, fetched)
         fetched.replace(artifact.path)
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
 
-def _download(artifact: Artifact, private: Path, meter: _Meter) -> Path:
+def from_registry(artifact: Artifact, private: Path, meter: Meter) -> Path:
+    """Through the Maven client of a wheel, which knows where the registry is."""
     # Imported on first use: a warm start fetches nothing.
     import requests
     from jgo.maven import MavenContext, PythonResolver

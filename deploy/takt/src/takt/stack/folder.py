@@ -10,7 +10,6 @@ import shutil
 import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
 
 from takt.embedded.postgres import write_secret
 from takt.errors import StackError, from_os_error
@@ -35,7 +34,7 @@ class DataFolder:
         self.path = path.absolute()
         self.logs, self.run, self.secrets = self.path / "logs", self.path / "run", self.path / "secrets"
         self.credentials = self.path / "credentials.json"
-        self._lock: IO[str] | None = None
+        self._lock: int | None = None
 
     def make(self) -> None:
         """Create what is missing. Raises StackError when the disk is full or the folder is not ours to write."""
@@ -58,7 +57,7 @@ class DataFolder:
 
     def lock(self) -> None:
         """One launcher per folder, for as long as this process lives."""
-        self._lock = (self.run / "launcher.lock").open("a")
+        self._lock = os.open(self.run / "launcher.lock", os.O_RDWR | os.O_CREAT, 0o644)  # open until we end
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -20,10 +20,12 @@ def migrate(services: str) -> None:
 
 
 def provision(bootstrap: str, copies: str) -> None:
-    """Topics of the contracts, and the first offsets of groups that never ran."""
-    from plantkit.messaging import provision as topics
+    """The contracts' topics. Groups get their first offsets from the services, which keep a record of it."""
+    import asyncio
 
-    topics.provision(bootstrap, int(copies))
+    from plantkit.messaging.provision import ensure_topics
+
+    asyncio.run(ensure_topics(bootstrap, replication=int(copies), min_insync=max(1, int(copies) - 1)))
 
 
 def signing_key(path: str) -> None:

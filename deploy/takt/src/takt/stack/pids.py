@@ -52,10 +52,10 @@ class PidFiles:
     def read(self) -> dict[str, Record]:
         return {path.stem: _read(path) for path in sorted(self._folder.glob("*.pid"))}
 
-    def clear_leftovers(self) -> list[str]:
+    def clear_leftovers(self, patience_s: float = _PATIENCE_S) -> list[str]:
         """Wait for those that the kernel told to stop when their launcher died; kill the rest. Returns their names."""
         left = {name: process for name, record in self.read().items() if (process := record.process())}
-        _, alive = psutil.wait_procs(list(left.values()), _PATIENCE_S)
+        _, alive = psutil.wait_procs(list(left.values()), patience_s)
         for process in alive:
             kill_group(process.pid)
         psutil.wait_procs(alive, _PATIENCE_S)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from takt.embedded.artifacts import locked, missing
+from takt.embedded.artifacts import cache_folder, locked, missing
 from takt.embedded.kafka import Broker, Kafka
 from takt.embedded.postgres import Postgres
 from takt.errors import StackError
@@ -140,12 +140,10 @@ class Stack:
             self.pid_files.remove(name)
 
     def _start_servers(self) -> None:
-        fetched = missing(locked("kafka", "web"))
+        fetched = missing(locked("kafka"))
         if fetched:
             size = sum(artifact.bytes for artifact in fetched) / 1e6
-            self.report.say(
-                f"Fetching {len(fetched)} files of Kafka and the pages, {size:.0f} MB in all, kept in a cache."
-            )
+            self.report.say(f"Fetching {len(fetched)} files of Kafka, {size:.0f} MB in all, into {cache_folder()}.")
         self.children.spawn()
         with ThreadPoolExecutor(1) as pool:
             brokers = pool.submit(self.kafka.prepare, self.report.fetching)
