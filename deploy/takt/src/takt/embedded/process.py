@@ -95,7 +95,8 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log:
 
 def last_line(log: Path) -> str:
     """The last line of a log that says something; errors before their traces."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()[-40:] if line.strip()]
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line.strip() for line in text.splitlines()[-40:] if line.strip()]
     telling = [line for line in lines if "FATAL" in line or "ERROR" in line or "No space left" in line]
     return (telling or lines or [f"see {log}"])[-1]
 
