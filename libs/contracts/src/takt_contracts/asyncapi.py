@@ -44,7 +44,7 @@ def document() -> Json:
     """Plain data, in a stable order."""
     payloads, shared = _hoisted(schemas())
     return {
-        "asyncapi": "3.0.0",
+        "asyncapi": "3.1.0",
         "info": {
             "title": "Takt plant log",
             "version": "1",

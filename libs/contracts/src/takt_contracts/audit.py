@@ -34,7 +34,10 @@ class AuditEntry(BaseModel):
     id: UUID = Field(examples=["01955720-2a3b-7c4d-9e5f-60718293a4b5"])
     at: UtcDatetime
     actor: Actor
-    action: str = Field(description="The command that ran or was refused.", examples=["ReportQuantity"])
+    action: str = Field(
+        description="The first fact of a change; method and path of what was refused.",
+        examples=["operations.operation.reported"],
+    )
     outcome: Outcome
     code: str | None = Field(None, description="Code of the refusal.")
     resource: str | None = Field(None, examples=["operations"])

@@ -20,7 +20,7 @@ class _TypeName:
         if event is not None:
             return owner.type_of(event.told)
         if len(owner.facts) != 1:
-            raise AttributeError(f"{owner.__name__} is told as any of {owner.types()}: ask one event, or `types()`.")
+            raise TypeError(f"{owner.__name__} is told as any of {owner.types()}: ask one event, or `types()`.")
         return owner.type_of(owner.facts[0])
 
 

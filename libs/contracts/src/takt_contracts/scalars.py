@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -99,7 +98,9 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Z
 
 def _moment_input(value: Any) -> Any:
     """A datetime or an RFC 3339 string; not a number of seconds, whatever its unit may be."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.fullmatch(value)):
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
         return value
     raise PydanticCustomError("datetime_parsing", "Should be a time with its offset, like 2026-03-02T06:30:00Z.")
 
@@ -112,7 +113,7 @@ def _as_utc(value: datetime) -> datetime:
 
 
 UtcDatetime = Annotated[
-    AwareDatetime,
+    datetime,
     Field(examples=["2026-03-02T06:30:00Z"]),
     BeforeValidator(_moment_input),
     AfterValidator(_as_utc),
