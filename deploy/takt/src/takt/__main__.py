@@ -15,10 +15,11 @@ def main() -> None:
             sys.stderr.write(f"takt: {refused}\n")
             raise SystemExit(3) from None
     from takt.cli import app
+    from takt.errors import StackError
 
     try:
         app()
-    except WorkError as error:
+    except (WorkError, StackError) as error:
         sys.stderr.write(f"takt: {error}\n")
         raise SystemExit(1) from None
 

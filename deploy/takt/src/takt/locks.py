@@ -126,3 +126,7 @@ def refusal(found: Iterable[str]) -> str:
         f"the packages resolved here are not the ones in {LOCK}:\n{lines}\n"
         f"Delete {UV_LOCK} and try again; whoever changed a dependency on purpose runs `takt lock` and commits it."
     )
+
+
+if __name__ == "__main__":  # a build of an image asks before it keeps what it installed
+    guard(Path(sys.argv[1]))

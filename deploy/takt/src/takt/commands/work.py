@@ -1,5 +1,6 @@
 """The developer's loop: test, check, lock, the generators and the bench. CI runs the same commands."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -93,6 +94,17 @@ def new_resource(
 
     for path in making.write(service, name):
         typer.echo(path)
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Argument(help="where docker-compose.yml looks for them: deploy/secrets")],
+) -> None:
+    """Make the random passwords and keys of a deployment in containers."""
+    from takt.stack import deploy_secrets
+
+    written = deploy_secrets.write(folder)
+    typer.echo(f"{len(written)} secrets in {folder}; the first sign-in's password is in gateway_admin_password")
 
 
 @app.command(context_settings=_PASS_ON)
