@@ -1,9 +1,8 @@
 """Alembic's entry for operations."""
 
-from plantkit.db import migrations
-
 from operations.app import SERVICE
 from operations.db import METADATA
+from plantkit.db import migrations
 
 assert SERVICE.name == "operations"
 migrations.run(METADATA)

@@ -145,7 +145,7 @@ def refuse_unsafe(settings: ServiceSettings, environ: Mapping[str, str]) -> None
 
 def _explain(wrong: ValidationError, prefix: str) -> int:
     for error in wrong.errors(include_input=False, include_url=False):
-        name = prefix + "_".join(str(part) for part in error["loc"]).upper()
+        name = f"{prefix}{error['loc'][0]}".upper()
         reason = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
         _said(f"{name} {reason} (set {name} or {name}_FILE).")
     return 2

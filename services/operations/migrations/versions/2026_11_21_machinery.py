@@ -7,6 +7,7 @@ Undo:   drops them; events, answers and parked records kept there are lost.
 """
 
 from alembic import op
+
 from plantkit.db import machinery
 
 revision, down_revision = "2026_11_21_machinery", None

@@ -1,7 +1,6 @@
 """Serve operations: `python -m operations`."""
 
-from plantkit.serve import serve
-
 from operations.app import SERVICE
+from plantkit.serve import serve
 
 serve(SERVICE, SERVICE.settings.load())

@@ -1,7 +1,9 @@
 """The table of contents of operations."""
 
+from operations.catalog.slice import SLICE as CATALOG
+from operations.production.slice import SLICE as PRODUCTION
+from operations.settings import Settings
 from plantkit.service import Service
 
-from operations.settings import Settings
-
-SERVICE = Service(name="operations", settings=Settings, slices=())
+SLICES = (CATALOG, PRODUCTION)
+SERVICE = Service(name="operations", settings=Settings, slices=SLICES)

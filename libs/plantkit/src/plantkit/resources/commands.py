@@ -44,7 +44,7 @@ async def create(tx: Tx, order: Create) -> Archivable:
     """The unique constraint answers a taken key, not a look beforehand: two at once cannot both pass."""
     row = tx.new(order.resource.row, archived_at=None, **_values(order.fields))
     await _check(tx, order.resource, None, row)
-    row.record(order.resource.changed, change=Change.CREATED)
+    order.resource.tell(row, Change.CREATED)
     return row
 
 
@@ -62,7 +62,7 @@ async def update(tx: Tx, order: Update) -> Archivable:
     for name, value in changed.items():
         setattr(row, name, value)
     await _check(tx, resource, before, row, changed)
-    row.record(resource.changed, change=Change.UPDATED)
+    resource.tell(row, Change.UPDATED)
     return row
 
 
@@ -71,7 +71,7 @@ async def archive(tx: Tx, order: On) -> Archivable:
     order.match.check(row.version)
     await refuse_in_use(tx, row)
     row.archived_at = tx.now
-    row.record(order.resource.changed, change=Change.ARCHIVED)
+    order.resource.tell(row, Change.ARCHIVED)
     return row
 
 
@@ -86,7 +86,7 @@ async def restore(tx: Tx, order: On) -> Archivable:
         return row
     row.archived_at = None
     await require_references(tx, row)
-    row.record(order.resource.changed, change=Change.RESTORED)
+    order.resource.tell(row, Change.RESTORED)
     return row
 
 

@@ -1,7 +1,7 @@
 """A resource, declared once: its contract, its table, who may write it. All else is derived from these."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -14,7 +14,8 @@ from plantkit.db.row import Aggregate
 from plantkit.db.tx import Tx
 from plantkit.errors import NotFound
 from plantkit.http.listing import Listing
-from takt_contracts.resource import Fields, Kind, ResourceChanged, ResourceContract, Stored
+from takt_contracts.event import Event
+from takt_contracts.resource import Change, Fields, Kind, ResourceContract, Stored
 from takt_contracts.roles import Role
 
 F = TypeVar("F", bound=Fields)
@@ -35,7 +36,8 @@ class Archivable(Aggregate):
 class Resource(Generic[F, S]):
     """What a resource is. Foreign keys and users are read from the tables; there are no switches.
 
-    When a resource needs a verb of its own it leaves the catalog and becomes a slice.
+    When a resource needs a verb of its own it leaves the catalog and becomes a slice. Such a slice tells each change by
+    a fact of its own (`facts`), and may compose a field of several columns (`parts`, as in `Listing`).
     """
 
     contract: ResourceContract[F, S]
@@ -44,6 +46,8 @@ class Resource(Generic[F, S]):
     read: Role = Role.VIEWER
     search: tuple[str, ...] = ()
     rules: tuple[Rule[F], ...] = ()
+    facts: Mapping[Change, type[Event]] = field(default_factory=dict)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse at import what would fail in production."""
@@ -52,12 +56,16 @@ class Resource(Generic[F, S]):
 
     @cached_property
     def listing(self) -> Listing:
-        return Listing(self.contract, self.row, self.search)
+        return Listing(self.contract, self.row, self.search, self.parts)
 
-    @cached_property
-    def changed(self) -> type[ResourceChanged[S]]:
+    def tell(self, row: Archivable, change: Change) -> None:
+        """Record the change as the slice's own fact of it, or as the change of a catalog's resource."""
+        fact = self.facts.get(change)
+        if fact is not None:
+            row.record(fact)
+            return
         assert self.contract.changed is not None, "checked when declared"
-        return self.contract.changed
+        row.record(self.contract.changed, change=change)
 
     @cached_property
     def _key_readers(self) -> Mapping[str, TypeAdapter[Any]]:
@@ -81,17 +89,19 @@ class Resource(Generic[F, S]):
 
     def _mistakes(self) -> Iterator[str]:
         columns = self.listing.table.c
-        yield from (f"no column for {name}" for name in self.contract.state.model_fields if name not in columns)
+        shown = set(self.contract.state.model_fields) - set(self.parts)
+        yield from (f"no column for {name}" for name in sorted(shown) if name not in columns)
         yield from (f"no field for column {column.name}" for column in columns if self._is_orphan(column))
         yield from (f"search in {name}, which is no text" for name in self.search if not _is_text(columns.get(name)))
         yield from self._misfits()
-        if self.contract.changed is None:
-            yield "its contract names no event"
+        if self.contract.changed is None and set(self.facts) != set(Change):
+            yield "neither its contract nor its facts name an event for every change"
         if not self._key_is_unique():
             yield f"no unique constraint on {', '.join(self.contract.key)}"
 
     def _is_orphan(self, column: Column[Any]) -> bool:
-        return column.name not in self.contract.state.model_fields
+        """Columns that nobody reads. A slice may keep what only its rules need."""
+        return not self.facts and column.name not in self.contract.state.model_fields
 
     def _misfits(self) -> Iterator[str]:
         """Fields that their column could not hold."""

@@ -47,6 +47,13 @@ class DesiredBelowProcessed(Invalid):
     cure = "Send a desired quantity of at least what is processed."
 
 
+class NothingDesired(Invalid):
+    """An operation that desires nothing is no work."""
+
+    code = "operation.nothing-desired"
+    cure = "Send a desired quantity above 0."
+
+
 class EndsBeforeStart(Invalid):
     """A planned end lies before the planned start."""
 

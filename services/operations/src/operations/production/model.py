@@ -9,8 +9,11 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate, Row
-from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
+from operations.production.errors import DesiredBelowProcessed, Final, IllegalTransition, NotOnHold, OnHold, OverDesired
 from operations.production.rules import FINAL, NEXT, WORK, Action, room_left
+from plantkit.resources.references import IN_USE
+from plantkit.resources.resource import Archivable
+from takt_contracts.event import Event
 from takt_contracts.operations.production import (
     EntryKind,
     Hold,
@@ -21,8 +24,10 @@ from takt_contracts.operations.production import (
     OperationReported,
     OperationResumed,
     OperationStarted,
+    OperationUpdated,
     Status,
 )
+from takt_contracts.problem import FieldError
 
 _QUANTITY = Numeric(18, 6)
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
@@ -30,7 +35,7 @@ _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
 _KINDS = ", ".join(f"'{kind}'" for kind in EntryKind)
 
 
-class Operation(Aggregate):
+class Operation(Archivable, Aggregate):
     """One step of a work order at one workplace, known as order_no + operation_no.
 
     Quantities are in the item's unit. They are sums of the ledger, kept here for reading; the database refuses a sum
@@ -59,6 +64,7 @@ class Operation(Aggregate):
         Index(None, "workplace", "status", "planned_start"),
         Index(None, "item"),
         Index(None, "due", "order_no", "operation_no"),
+        {"comment": "The steps of work orders", "info": {IN_USE: lambda table: table.c.status.not_in(sorted(FINAL))}},
     )
 
     order_no: Mapped[str] = mapped_column(String(40))
@@ -77,7 +83,6 @@ class Operation(Aggregate):
     hold_kind: Mapped[str | None] = mapped_column(String(20))
     hold_reason: Mapped[str | None] = mapped_column(String(200))
     entries: Mapped[int] = mapped_column(BigInteger, default=0, comment="how many ledger entries it has")
-    archived_at: Mapped[datetime | None]
 
     def __init__(self, **values: Any) -> None:
         zero = Decimal(0)
@@ -89,6 +94,21 @@ class Operation(Aggregate):
         if self.hold_kind is None or self.hold_reason is None:
             return None
         return Hold(kind=HoldKind(self.hold_kind), reason=self.hold_reason)
+
+    def record(self, event: type[Event], **facts: Any) -> None:
+        """Tell a fact, unless it is a change of the plan that history forbids. Raises Final, DesiredBelowProcessed."""
+        if event is OperationUpdated:
+            self._refuse_late_plan()
+        super().record(event, **facts)
+
+    def _refuse_late_plan(self) -> None:
+        if self.status in FINAL:
+            raise Final(f"It is {self.status} and does not change any more.")
+        if self.qty_desired < self.qty_processed:
+            detail = f"{self.qty_processed:f} are processed already."
+            raise DesiredBelowProcessed(
+                detail, errors=[FieldError(pointer="/qty_desired", code="field.rule", detail=detail)]
+            )
 
     def start(self) -> None:
         self._move(Action.START)
