@@ -56,9 +56,12 @@ async def test_the_log_survives_a_clean_stop_and_a_kill(tmp_path: Path) -> None:
 async def test_three_brokers_keep_the_log_when_one_is_killed(tmp_path: Path) -> None:
     with Kafka.start(tmp_path / "kafka", brokers=3) as cluster:
         await tell(cluster, b"first", b"second", replicas=3)
-        os.kill(cluster.brokers[1].process.pid, signal.SIGKILL)  # type: ignore[union-attr] # it was started above
+        second = cluster.brokers[1]
+        assert second.process is not None
+        second.process.kill()
+        second.process.wait()
 
         assert await heard(cluster) == [b"first", b"second"]
 
-        cluster.restart(cluster.brokers[1])
+        cluster.restart(second)
         cluster.wait_ready()
