@@ -1,0 +1,1 @@
+"""What happened last and the newest state of each subject, kept from the log."""

@@ -1,0 +1,1 @@
+"""The page at `/`: what runs, what happened last, where to go."""

@@ -1,0 +1,17 @@
+"""Bases of this service's tables."""
+
+from plantkit.db.row import Aggregate as KitAggregate
+from plantkit.db.row import Row as KitRow
+from plantkit.db.row import schema
+
+METADATA = schema("gateway")
+
+
+class Row(KitRow):
+    __abstract__ = True
+    metadata = METADATA
+
+
+class Aggregate(KitAggregate):
+    __abstract__ = True
+    metadata = METADATA

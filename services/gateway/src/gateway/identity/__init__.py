@@ -1,0 +1,1 @@
+"""Who may come in: users, sign-ins, refresh rotation, throttling, the signing key."""

@@ -1,0 +1,1 @@
+"""Every resource and verb of the owning services, without code per resource."""

@@ -1,0 +1,1 @@
+"""The log as server-sent events, resumable from any position."""
