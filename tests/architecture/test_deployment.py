@@ -1,5 +1,6 @@
 """The files for containers, held against the settings that the services really have."""
 
+import json
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def settings_of(service: str) -> Any:
     return import_module(f"{service}.settings").Settings
 
 
-def environment_of(service: str) -> dict[str, str]:
+def environment_of(service: str) -> Any:
     return COMPOSE["services"][service]["environment"]
 
 
@@ -53,10 +54,8 @@ def test_secrets_come_as_files_only(service):
 def test_the_settings_load_from_what_takt_secrets_writes(service, tmp_path, monkeypatch):
     deploy_secrets.write(tmp_path / "secrets")
     for name, value in environment_of(service).items():
-        value = (
-            str(value).replace("/run/secrets", str(tmp_path / "secrets")).replace("${TAKT_PLANT:-plant-1}", "plant-1")
-        )
-        monkeypatch.setenv(name, value)
+        mounted = str(value).replace("/run/secrets", str(tmp_path / "secrets"))
+        monkeypatch.setenv(name, mounted.replace("${TAKT_PLANT:-plant-1}", "plant-1"))
 
     loaded = settings_of(service)()
 
@@ -69,7 +68,7 @@ def test_secrets_are_never_written_twice(tmp_path):
 
     assert {path.name for path in written} == COMPOSE["secrets"].keys()
     assert len({path.read_text() for path in written}) == len(written)
-    assert OKPKey.import_key(deploy_secrets.signing_key()).is_private
+    assert OKPKey.import_key(json.loads((tmp_path / "gateway_signing_key").read_text())).is_private
     with pytest.raises(StackError, match="already holds secrets"):
         deploy_secrets.write(tmp_path)
 
