@@ -102,7 +102,7 @@ class Runner:
             try:
                 result = await handler(tx, command)
                 answer = view(result) if view is not None else None
-                await self._write(tx, answer)
+                await self.write(tx, answer)
                 if tx.begun:
                     crash.point("cmd.after_write_before_commit")
                     await connection.execute("COMMIT")
@@ -115,7 +115,8 @@ class Runner:
             self.context.wake.notify()
         return result, answer
 
-    async def _write(self, tx: Tx, answer: Answer | None) -> None:
+    async def write(self, tx: Tx, answer: Answer | None = None) -> None:
+        """Everything the handler left, as one statement. Consumers call it inside their own transaction."""
         writes = tx.writes()
         told = tx.told()
         settings = self.context.settings

@@ -1,8 +1,9 @@
 """How we connect to Kafka. The settings that keep the promises are here and nowhere else."""
 
+import logging
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from faststream.kafka import KafkaBroker
 
 from plantkit.settings import ServiceSettings
@@ -39,7 +40,8 @@ def subscriber_broker(settings: ServiceSettings) -> KafkaBroker:
         apply_types=False,
         consumer_only=True,
         request_timeout_ms=settings.kafka_request_timeout_ms,
-        logger=None,
+        logger=logging.getLogger("faststream"),
+        log_level=logging.DEBUG,
     )
 
 
@@ -53,3 +55,14 @@ def group_options(settings: ServiceSettings) -> dict[str, Any]:
         "rebalance_timeout_ms": settings.kafka_session_timeout_ms,
         "fetch_max_wait_ms": 250,
     }
+
+
+def commit_client(bootstrap: str, group: str) -> AIOKafkaConsumer:
+    """A client that reads and sets offsets of a group without being a member of it."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap.split(","),
+        group_id=group,
+        client_id=f"takt-{group}-offsets",
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+    )

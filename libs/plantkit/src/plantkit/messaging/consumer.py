@@ -1,0 +1,52 @@
+"""Say what a function consumes. The rest (offsets, duplicates, order, failures) is the kit's."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from plantkit.db.tx import Tx
+from plantkit.messaging.records import Delivery
+from takt_contracts.event import Event
+
+Handler = Callable[[Tx, Sequence[Delivery[Any]]], Awaitable[None]]
+BATCH = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumer:
+    """A handler with the events it takes and the group it takes them as. Can be called like the handler."""
+
+    group: str
+    events: tuple[type[Event], ...]
+    handler: Handler
+    keeps_version: bool = False
+    batch: int = BATCH
+
+    async def __call__(self, tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
+        await self.handler(tx, deliveries)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(sorted({event.topic for event in self.events}))
+
+    @property
+    def types(self) -> Mapping[str, type[Event]]:
+        """Event classes by type on the wire."""
+        return {type_: event for event in self.events for type_ in event.types()}
+
+
+def consumes(
+    *events: type[Event], group: str, keeps_version: bool = False, batch: int = BATCH
+) -> Callable[[Handler], Consumer]:
+    """Make a consumer of `async def handler(tx, deliveries)`.
+
+    The handler gets the new events of a batch, in order per subject, inside one transaction, and touches nothing but
+    the database. Its docstring says what happens when an event comes twice, and when it comes late.
+    `group` is `<service>.<purpose>`. `keeps_version` says that the handler's own table refuses older versions; without
+    it the kit remembers the newest version of every subject.
+    """
+
+    def made(handler: Handler) -> Consumer:
+        return Consumer(group=group, events=events, handler=handler, keeps_version=keeps_version, batch=batch)
+
+    return made

@@ -1,0 +1,152 @@
+"""From a record of the log to a delivery, or to the reason why it cannot be one. Pure, and it never raises.
+
+The common case is kept short, because it runs for every record; whatever looks odd takes the strict road through the
+contracts' reader, which finds the words for what is wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import orjson
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from takt_contracts import catalog
+from takt_contracts.envelope import CONTENT_TYPE, MAX_BYTES, Envelope, EnvelopeError, from_headers
+from takt_contracts.event import Event
+
+E = TypeVar("E", bound=Event)
+_DEEPEST = 100
+_ESSENTIAL = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_partitionkey")
+
+
+@dataclass(frozen=True)
+class Delivery(Generic[E]):
+    """One event as it was delivered. The same event may come again; the kit has dropped what the inbox knows."""
+
+    record: ConsumerRecord
+    id: str
+    source: str
+    type: str
+    subject: str
+    event: E
+
+    @property
+    def topic(self) -> str:
+        topic: str = self.record.topic
+        return topic
+
+    @property
+    def version(self) -> int:
+        return self.event.version
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """All attributes: times, correlation, who did it."""
+        return from_headers(self.record.headers)
+
+    @property
+    def payload(self) -> bytes:
+        """The record's value, byte for byte."""
+        value: bytes = self.record.value
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A record that can never take effect as it is."""
+
+    record: ConsumerRecord
+    code: str
+    reason: str
+
+
+class Reader:
+    """Reads the records of one group. `wanted` are the types it handles; other known types are none of its business."""
+
+    def __init__(self, wanted: Mapping[str, type[Event]]) -> None:
+        self._wanted = wanted
+        self._known = catalog.events().keys() | wanted.keys()
+
+    def read(self, record: ConsumerRecord) -> Delivery[Any] | Poison | None:
+        """None for an event of a type that this group does not handle."""
+        try:
+            return self._read(record)
+        except EnvelopeError as wrong:
+            return Poison(record, wrong.code, str(wrong))
+        except _Refused as wrong:
+            return Poison(record, wrong.code, str(wrong))
+
+    def _read(self, record: ConsumerRecord) -> Delivery[Any] | None:
+        headers = _plain(record) or _strict(record)
+        type_, subject = headers["ce_type"], headers.get("ce_subject", "")
+        wanted = self._wanted.get(type_)
+        if wanted is None:
+            if type_ not in self._known:
+                raise _Refused("event.unknown-type", f"The contracts know no {type_}.")
+            return None
+        if record.key is not None and record.key != headers.get("ce_partitionkey", subject).encode():
+            raise _Refused("event.wrong-key", "The record's key is not the event's subject.")
+        event = _validated(wanted, record.value)
+        return Delivery(record, headers["ce_id"], headers["ce_source"], type_, subject, event)
+
+
+class _Refused(Exception):
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def _plain(record: ConsumerRecord) -> dict[str, str] | None:
+    """The headers, if they are plainly in order."""
+    try:
+        headers = {name: value.decode() for name, value in record.headers}
+        sound = (
+            len(headers) == len(record.headers)
+            and headers["ce_specversion"] == "1.0"
+            and headers.get("content-type", CONTENT_TYPE) == CONTENT_TYPE
+            and all((headers["ce_id"], headers["ce_source"], headers["ce_type"]))
+        )
+    except (AttributeError, UnicodeDecodeError, KeyError):
+        return None
+    text = "".join(headers.values())
+    return headers if sound and text.isprintable() and len(text) < MAX_BYTES else None
+
+
+def _strict(record: ConsumerRecord) -> dict[str, str]:
+    attributes = from_headers(record.headers).attributes()
+    return {name: attributes[name[3:]] for name in _ESSENTIAL if name[3:] in attributes}
+
+
+def _validated(wanted: type[Event], value: bytes | None) -> Event:
+    if value is None:
+        raise _Refused("event.tombstone", "The record has no value.")
+    try:
+        event = wanted.model_validate_json(value)
+    except ValidationError as wrong:
+        raise _explained(wrong) from None
+    if b"\\u0000" in value and _holds_nul(orjson.loads(value)):
+        raise _Refused("event.nul", "A text holds the character NUL, which no database stores.")
+    return event
+
+
+def _explained(wrong: ValidationError) -> _Refused:
+    first = wrong.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] != "json_invalid":
+        place = "/".join(str(part) for part in first["loc"])
+        return _Refused("event.wrong-schema", f"/{place}: {first['msg']}")
+    if "recursion" in first["msg"]:
+        return _Refused("event.too-deep", "The JSON is nested too deeply.")
+    return _Refused("event.not-json", first["msg"])
+
+
+def _holds_nul(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if depth > _DEEPEST:
+        return True
+    if isinstance(value, dict):
+        return any(_holds_nul(part, depth + 1) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_holds_nul(part, depth + 1) for part in value)

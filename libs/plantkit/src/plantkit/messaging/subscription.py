@@ -1,0 +1,98 @@
+"""One group of this process: its subscriber at the broker and the pipeline behind it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from plantkit.context import Context
+from plantkit.messaging.broker import group_options
+from plantkit.messaging.consumer import Consumer
+from plantkit.messaging.effect import Effect, TransactionalEffect
+from plantkit.messaging.inbox import Filter, Inbox, NoGuard, VersionGuard
+from plantkit.messaging.offsets import Assignment, BrokerOffsets, Offsets
+from plantkit.messaging.parking import Parking
+from plantkit.messaging.parser import decode, parse
+from plantkit.messaging.pipeline import Pipeline
+from plantkit.messaging.records import Reader
+from plantkit.messaging.retries import Retries
+
+
+def product_effect(effect: TransactionalEffect, offsets: Offsets) -> Effect:
+    return effect
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerStrategies:
+    """What a consumer is made of. The product has one set; the proofs of the checkers hand in wrong ones."""
+
+    inbox: Callable[[], Filter] = Inbox
+    guard: Callable[[], Filter] = VersionGuard
+    offsets: Callable[[Callable[[], AIOKafkaConsumer], Assignment, str], Offsets] = BrokerOffsets
+    effect: Callable[[TransactionalEffect, Offsets], Effect] = product_effect
+
+
+class Subscription:
+    """A consumer, wired. `start` and `stop` may be repeated: the watchdog does."""
+
+    def __init__(self, context: Context, consumer: Consumer, strategies: ConsumerStrategies | None = None) -> None:
+        made = strategies or ConsumerStrategies()
+        self.consumer = consumer
+        self.group = consumer.group
+        self.assignment = Assignment(consumer.group)
+        self.parking = Parking(consumer.group)
+        self.reader = Reader(consumer.types)
+        self._context = context
+        self._subscriber: Any = None
+        guard = NoGuard() if consumer.keeps_version else made.guard()
+        self.effect = TransactionalEffect(
+            context=context,
+            group=consumer.group,
+            handler=consumer.handler,
+            inbox=made.inbox(),
+            guard=guard,
+            parking=self.parking,
+        )
+        offsets = made.offsets(self._client, self.assignment, self.group)
+        self.pipeline = Pipeline(
+            context,
+            reader=self.reader,
+            effect=made.effect(self.effect, offsets),
+            parking=self.parking,
+            assignment=self.assignment,
+            offsets=offsets,
+        )
+        self.retries = Retries(context=context, reader=self.reader, effect=self.effect, parking=self.parking)
+
+    def register(self, broker: KafkaBroker) -> None:
+        """Before the broker starts."""
+        subscriber = broker.subscriber(
+            *self.consumer.topics,
+            group_id=self.group,
+            batch=True,
+            max_records=self.consumer.batch,
+            batch_timeout_ms=20,
+            ack_policy=AckPolicy.MANUAL,
+            listener=self.assignment,
+            parser=parse,
+            decoder=decode,
+            no_reply=True,
+            **group_options(self._context.settings),
+        )
+        subscriber(self._take)
+        self._subscriber = subscriber
+
+    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+        await self.pipeline.consume(records)
+
+    def _client(self) -> AIOKafkaConsumer:
+        """The present client; a restart makes another."""
+        return self._subscriber.consumer
+
+    async def restart(self) -> None:
+        """Leave the group and join it again with a fresh client and task."""
+        await self._subscriber.stop()
+        await self._subscriber.start()

@@ -1,0 +1,107 @@
+"""Compares what groups have committed with what the log holds. The client's task stays alive when it stands still.
+
+A group without an offset, or with one that the log no longer holds, is not ready and says how to rebuild. A consumer
+that makes no progress for a minute although there is something to read is restarted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from plantkit.messaging.broker import commit_client
+from plantkit.messaging.metrics import CONSUMER_LAG, CONSUMER_RESTARTS, OFFSET_LOST
+from plantkit.messaging.provision import Places, partitions_of, places_of
+from plantkit.messaging.subscription import Subscription
+from plantkit.observability import logs
+
+EVERY_S = 5.0
+STILL_S = 60.0
+log = logs.get(__name__)
+
+
+class Progress:
+    """When something last moved, for one consumer."""
+
+    def __init__(self, now: float) -> None:
+        self._moved_at = now
+        self._sum = -1
+
+    def still_for(self, places: Places, now: float) -> float:
+        """Seconds without a commit although there was something to read."""
+        reached = sum(offset or 0 for offset in places.committed.values())
+        if reached != self._sum or not places.lag:
+            self._sum, self._moved_at = reached, now
+        return now - self._moved_at
+
+
+class Watchdog:
+    """Watches one subscription."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        subscription: Subscription,
+        *,
+        every_s: float = EVERY_S,
+        still_s: float = STILL_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._subscription = subscription
+        self._every_s = every_s
+        self._still_s = still_s
+        self._monotonic = monotonic
+        self._progress = Progress(monotonic())
+        self.lost: list[str] = []
+        self.lag: int | None = None
+
+    async def run(self) -> None:
+        """Runs until cancelled; a broker that is away is asked again."""
+        while True:
+            with suppress(KafkaError, OSError, TimeoutError):
+                await self._watch()
+            self.lag = None
+            await asyncio.sleep(self._every_s)
+
+    async def _watch(self) -> None:
+        client = commit_client(self._bootstrap, self._subscription.group)
+        try:
+            await client.start()
+            partitions = await partitions_of(client, self._subscription.consumer.topics)
+            while True:
+                await self.look(client, partitions)
+                await asyncio.sleep(self._every_s)
+        finally:
+            await client.stop()
+
+    async def look(self, client: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
+        """One comparison, and what follows from it."""
+        group = self._subscription.group
+        places = await places_of(client, partitions)
+        self.lost = sentences(group, places.lost)
+        self.lag = places.lag
+        OFFSET_LOST.labels(group).set(len(self.lost))
+        CONSUMER_LAG.labels(group).set(places.lag)
+        still = self._progress.still_for(places.of(self._subscription.assignment.owned), self._monotonic())
+        if still > self._still_s and not self.lost and self._subscription.pipeline.trouble is None:
+            await self._restart(still)
+
+    async def _restart(self, still: float) -> None:
+        group = self._subscription.group
+        log.error("consumer.restarted", group=group, still_s=round(still))
+        CONSUMER_RESTARTS.labels(group).inc()
+        self._progress = Progress(self._monotonic())
+        await self._subscription.restart()
+
+
+def sentences(group: str, lost: dict[TopicPartition, str]) -> list[str]:
+    """Why a group is not ready, and what heals it."""
+    return [
+        f"{group} has lost its place in {partition.topic} partition {partition.partition}: {why}. It skips nothing;"
+        f" run `takt rebuild {group}`."
+        for partition, why in sorted(lost.items())
+    ]

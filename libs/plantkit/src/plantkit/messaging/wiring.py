@@ -1,0 +1,159 @@
+"""All messaging of one service in one process: which loops run, what is wrong, how it stops.
+
+Nothing here waits for the broker or the database to be there: loops start in any order and say what they wait for.
+"""
+
+import asyncio
+from collections.abc import Collection, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+from aiokafka.errors import KafkaError
+from fastapi import APIRouter
+from faststream.kafka import KafkaBroker
+
+from plantkit.context import Context
+from plantkit.db.engine import LOST_CONNECTION
+from plantkit.errors import DomainError
+from plantkit.messaging import wake
+from plantkit.messaging.broker import subscriber_broker
+from plantkit.messaging.consumer import Consumer
+from plantkit.messaging.provision import GroupBusy, join_group
+from plantkit.messaging.relay import Pace, Relay, Strategies
+from plantkit.messaging.routes import parked_routes
+from plantkit.messaging.subscription import ConsumerStrategies, Subscription
+from plantkit.messaging.upkeep import keep_up
+from plantkit.messaging.watchdog import Watchdog, sentences
+from plantkit.observability import logs
+from plantkit.settings import Loop
+from plantkit.slice import Slice
+
+_TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, GroupBusy, TimeoutError, *LOST_CONNECTION)
+_STOP_S = 10.0
+log = logs.get(__name__)
+
+
+class Messaging:
+    """The relay, the consumers and their watchdogs of a service."""
+
+    def __init__(
+        self,
+        context: Context,
+        slices: Sequence[Slice],
+        *,
+        relay: Strategies | None = None,
+        consumers: ConsumerStrategies | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._context = context
+        self._service = context.settings.service
+        self._relay = Relay(context.settings, wake.BELL, strategies=relay, pace=pace)
+        declared: list[Consumer] = [consumer for part in slices for consumer in part.consumers]
+        self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
+        bootstrap = context.settings.kafka_bootstrap
+        self._watchdogs = [Watchdog(bootstrap, subscription) for subscription in self.subscriptions]
+        self._broker: KafkaBroker | None = None
+        self._loops: frozenset[Loop] = frozenset()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: str | None = None
+
+    def routes(self) -> APIRouter:
+        """What every service serves about its messaging."""
+        return parked_routes(self._context.db)
+
+    async def start(self, loops: Collection[Loop]) -> None:
+        """Start the given loops in the background."""
+        self._loops = frozenset(loops)
+        self._begin("announcer", wake.Announcer(wake.BELL, self._announce).run())
+        if Loop.RELAY in self._loops:
+            self._begin("relay", self._relay.run())
+            self._begin("upkeep", keep_up(self._context.db, self._service))
+        if Loop.CONSUMERS in self._loops and self.subscriptions:
+            self._waiting = "The consumers have not joined their groups yet."
+            self._begin("joining", self._consume())
+
+    async def stop(self) -> None:
+        """No new work; what is under way ends; the group and the slots are left cleanly."""
+        self._relay.stop()
+        for subscription in self.subscriptions:
+            subscription.pipeline.stop()
+        if self._broker is not None:
+            with suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self._broker.stop(), _STOP_S)
+        relays = [task for task in self._tasks if task.get_name() == "relay"]
+        if relays:
+            await asyncio.wait(relays, timeout=_STOP_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def ready(self) -> list[str]:
+        """Why requests should not come here. A broker that went away is no reason: what happens is told later."""
+        lost = [sentence for watchdog in self._watchdogs for sentence in watchdog.lost]
+        broken = [f"The {task.get_name()} loop has ended." for task in self._tasks if _is_broken(task)]
+        return lost + broken + ([self._waiting] if self._waiting else [])
+
+    def health(self) -> dict[str, Any]:
+        """Details for people."""
+        relay = {"trouble": self._relay.trouble, "owns_all_slots": self._relay.owns_all}
+        consumers = [
+            {
+                "group": subscription.group,
+                "partitions": len(subscription.assignment.owned),
+                "lag": watchdog.lag,
+                "trouble": subscription.pipeline.trouble,
+            }
+            for subscription, watchdog in zip(self.subscriptions, self._watchdogs, strict=True)
+        ]
+        return {"relay": relay if Loop.RELAY in self._loops else None, "consumers": consumers}
+
+    def _begin(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(loop, name=name))
+
+    async def _announce(self) -> None:
+        """Relays of other processes need to be told only when some slots are theirs."""
+        if self._relay.owns_all:
+            return
+        with suppress(asyncpg.PostgresError, DomainError, *LOST_CONNECTION):
+            async with self._context.db.connection() as connection:
+                await connection.execute("SELECT pg_notify($1, '')", wake.channel_of(self._service))
+
+    async def _consume(self) -> None:
+        pause = 0.2
+        while True:
+            try:
+                await self._join()
+                break
+            except _TROUBLE as trouble:
+                self._waiting = f"The consumers cannot join their groups yet: {trouble}"
+                log.warning("consumers.waiting", service=self._service, error=type(trouble).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+        self._waiting = None
+        for subscription, watchdog in zip(self.subscriptions, self._watchdogs, strict=True):
+            self._begin("retries", subscription.retries.run())
+            self._begin("watchdog", watchdog.run())
+
+    async def _join(self) -> None:
+        """First offsets, then members: a group never starts anywhere but at the beginning or where it was."""
+        settings = self._context.settings
+        async with self._context.db.connection() as connection:
+            for subscription, watchdog in zip(self.subscriptions, self._watchdogs, strict=True):
+                topics = subscription.consumer.topics
+                lost = await join_group(connection, settings.kafka_bootstrap, subscription.group, topics)
+                watchdog.lost = sentences(subscription.group, lost)
+        broker = subscriber_broker(settings)
+        for subscription in self.subscriptions:
+            subscription.register(broker)
+        try:
+            await broker.start()
+        except BaseException:
+            await broker.stop()
+            raise
+        self._broker = broker
+
+
+def _is_broken(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
