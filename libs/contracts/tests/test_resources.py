@@ -131,13 +131,18 @@ def test_lists_know_how_each_field_compares():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_list_field_reads_its_values_from_a_query(contract, name, text, value):
-    assert TypeAdapter(contract.list_fields[name].annotation).validate_strings(text) == value
+    adapter: TypeAdapter[Any] = TypeAdapter(contract.list_fields[name].annotation)
+
+    assert adapter.validate_strings(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "null", "x", "NaN"])
 def test_a_list_field_refuses_what_is_not_a_value_of_it(text):
+    due = OPERATION.list_fields["due"]
+    adapter: TypeAdapter[Any] = TypeAdapter(due.annotation)
+
     with pytest.raises(ValidationError):
-        TypeAdapter(OPERATION.list_fields["due"].annotation).validate_strings(text)
+        adapter.validate_strings(text)
 
 
 def test_a_field_without_a_title_gets_a_readable_one():

@@ -6,7 +6,7 @@ The checked-in files are what was published: the compatibility test compares the
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,18 +31,22 @@ def files() -> dict[Path, str]:
 def differing(root: Path) -> list[Path]:
     """What is missing, differs, or lies there although nothing generates it any more."""
     wanted = files()
-    stale = [path for path in (root / GENERATED).rglob("*") if path.is_file() and path.relative_to(root) not in wanted]
-    changed = [path for path, text in wanted.items() if not _holds(root / path, text)]
-    return sorted({*changed, *(path.relative_to(root) for path in stale)})
+    there = (path.relative_to(root) for path in (root / GENERATED).rglob("*") if path.is_file())
+    return sorted({*_outdated(root, wanted), *(path for path in there if path not in wanted)})
 
 
 def write(root: Path) -> list[Path]:
     """Bring the files up to date. A schema that is published is never removed here: that takes a decision."""
-    changed = [path for path in differing(root) if path in files()]
+    wanted = files()
+    changed = _outdated(root, wanted)
     for path in changed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(files()[path], encoding="utf-8")
+        (root / path).write_text(wanted[path], encoding="utf-8")
     return changed
+
+
+def _outdated(root: Path, wanted: Mapping[Path, str]) -> list[Path]:
+    return [path for path, text in wanted.items() if not _holds(root / path, text)]
 
 
 def as_json(value: Any) -> str:

@@ -51,7 +51,7 @@ S = TypeVar("S", bound=Stored)
 class ResourceChanged(Event, Generic[S]):
     """A resource was created, updated, archived or restored. Bound to its topic by the `ResourceContract`."""
 
-    facts: ClassVar[tuple[str, ...]] = tuple(Change)
+    facts: ClassVar[tuple[str, ...]] = tuple(change.value for change in Change)
     compacted: ClassVar[bool] = True
 
     change: Change
