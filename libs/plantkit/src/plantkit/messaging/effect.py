@@ -13,7 +13,6 @@ from plantkit.auth.principal import SYSTEM
 from plantkit.context import Context
 from plantkit.db.tx import Origin, Tx
 from plantkit.ids import new_id
-from plantkit.messaging import wake
 from plantkit.messaging.consumer import Handler
 from plantkit.messaging.inbox import Deliveries, Filter
 from plantkit.messaging.metrics import APPLIED, HANDLER_SECONDS, INBOX_DUPLICATES, VERSIONS_STALE
@@ -45,7 +44,7 @@ class TransactionalEffect:
                 await self.handle(tx, await self._not_behind(connection, deliveries))
                 crash.point("consumer.after_effect_before_commit")
         if tx.told():
-            wake.notify()
+            self.context.wake.notify()
 
     async def handle(self, tx: Tx, deliveries: Deliveries) -> None:
         """Inbox, guard, handler, and what the handler's aggregates told."""

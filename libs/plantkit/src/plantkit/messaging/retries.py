@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import asyncpg
 
 from plantkit.context import Context
-from plantkit.messaging import wake
 from plantkit.messaging.effect import TransactionalEffect
 from plantkit.messaging.metrics import PARKED_DEPTH
 from plantkit.messaging.parking import Parking, record_of
@@ -75,7 +74,7 @@ class Retries:
                     raise
                 raise _GaveUp(row, *explained(error), final=False) from error
         if tx.told():
-            wake.notify()
+            self.context.wake.notify()
         return True
 
     async def _measure(self) -> None:

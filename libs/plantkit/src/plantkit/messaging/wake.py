@@ -17,7 +17,7 @@ class Wake:
         self._rings: list[Callable[[], None]] = []
 
     def notify(self) -> None:
-        """Ring for everyone who listens."""
+        """Said by the runner after each commit that left rows in the outbox. Never fails, never waits."""
         for ring in self._rings:
             ring()
 
@@ -25,15 +25,6 @@ class Wake:
         """Call `ring` at each commit of this process. Returns the function that ends it."""
         self._rings.append(ring)
         return lambda: self._rings.remove(ring)
-
-
-BELL = Wake()
-"""Of the service that runs in this process."""
-
-
-def notify() -> None:
-    """Said after each commit that left rows in the outbox. Never fails, never waits."""
-    BELL.notify()
 
 
 def channel_of(service: str) -> str:

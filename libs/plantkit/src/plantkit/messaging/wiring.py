@@ -16,7 +16,6 @@ from faststream.kafka import KafkaBroker
 from plantkit.context import Context
 from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
-from plantkit.messaging import wake
 from plantkit.messaging.broker import subscriber_broker
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.provision import GroupBusy, join_group
@@ -24,6 +23,7 @@ from plantkit.messaging.relay import Pace, Relay, Strategies
 from plantkit.messaging.routes import parked_routes
 from plantkit.messaging.subscription import ConsumerStrategies, Subscription
 from plantkit.messaging.upkeep import keep_up
+from plantkit.messaging.wake import Announcer, channel_of
 from plantkit.messaging.watchdog import Watchdog, sentences
 from plantkit.observability import logs
 from plantkit.settings import Loop
@@ -48,7 +48,7 @@ class Messaging:
     ) -> None:
         self._context = context
         self._service = context.settings.service
-        self._relay = Relay(context.settings, wake.BELL, strategies=relay, pace=pace)
+        self._relay = Relay(context.settings, context.wake, strategies=relay, pace=pace)
         declared: list[Consumer] = [consumer for part in slices for consumer in part.consumers]
         self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
         bootstrap = context.settings.kafka_bootstrap
@@ -65,7 +65,7 @@ class Messaging:
     async def start(self, loops: Collection[Loop]) -> None:
         """Start the given loops in the background."""
         self._loops = frozenset(loops)
-        self._begin("announcer", wake.Announcer(wake.BELL, self._announce).run())
+        self._begin("announcer", Announcer(self._context.wake, self._announce).run())
         if Loop.RELAY in self._loops:
             self._begin("relay", self._relay.run())
             self._begin("upkeep", keep_up(self._context.db, self._service))
@@ -118,7 +118,7 @@ class Messaging:
             return
         with suppress(asyncpg.PostgresError, DomainError, *LOST_CONNECTION):
             async with self._context.db.connection() as connection:
-                await connection.execute("SELECT pg_notify($1, '')", wake.channel_of(self._service))
+                await connection.execute("SELECT pg_notify($1, '')", channel_of(self._service))
 
     async def _consume(self) -> None:
         pause = 0.2
