@@ -1,3 +1,3 @@
 """What every test of the workspace stands on. Nothing starts before a test asks for it."""
 
-pytest_plugins = ["pytester", "takt.testing.plugin", "takt.testing.servers"]
+pytest_plugins = ["pytester", "takt.testing.plugin", "takt.testing.servers", "plantkit.testing.fixtures"]

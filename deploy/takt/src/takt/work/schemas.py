@@ -2,14 +2,15 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
-from alembic.autogenerate import compare_metadata
+from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy import Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -18,6 +19,7 @@ from plantkit.migrate import SERVICES
 from plantkit.testing.database import TestDatabase, copied
 from takt.embedded.postgres import Postgres
 
+T = TypeVar("T")
 Databases = Mapping[str, TestDatabase]
 
 _NOT_FOR_KEEPS = {"fsync": "off", "synchronous_commit": "off"}
@@ -29,13 +31,13 @@ WHERE c.relnamespace = $1::text::regnamespace AND k.contype IN ('c', 'f', 'u', '
 
 
 @contextmanager
-def migrated() -> Iterator[Databases]:
+def migrated(services: Sequence[str] = SERVICES) -> Iterator[Databases]:
     """A migrated database of each service; gone at the end."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="takt-schema-")))
         folder.chmod(0o755)  # the server may run as another user, who has to get in
         server = stack.enter_context(Postgres.start(folder / "postgres", settings=_NOT_FOR_KEEPS))
-        yield {service: stack.enter_context(copied(server.url, service)) for service in SERVICES}
+        yield {service: stack.enter_context(copied(server.url, service)) for service in services}
 
 
 def metadata_of(service: str) -> MetaData:
@@ -46,31 +48,46 @@ def metadata_of(service: str) -> MetaData:
 
 
 def drift(database: TestDatabase, described: MetaData) -> list[str]:
-    """What the classes say and no migration has built, or the other way round. Empty is good."""
-    return asyncio.run(_drift(database, described))
+    """What the classes say and no migration has built, or the other way round. Empty is good. Comments may differ."""
+    found = asyncio.run(_with_context(database, lambda context: compare_metadata(context, described)))
+    built = asyncio.run(_constraint_names(database))
+    lacking = sorted(_constraints(described) - built)
+    shapes = [line for line in map(_said, found) if "_comment " not in line]
+    return [f"{database.service}: {line}" for line in (*shapes, *(f"no constraint {name}" for name in lacking))]
 
 
-async def _drift(database: TestDatabase, described: MetaData) -> list[str]:
-    url = database.url("owner").replace("postgresql:", "postgresql+asyncpg:")
-    engine = create_async_engine(url, poolclass=NullPool)
-    async with engine.connect() as connection:
-        found = await connection.run_sync(_differences, database.service, described)
-    await engine.dispose()
+def statements(database: TestDatabase, described: MetaData) -> tuple[str, str]:
+    """Python that builds what is lacking, and that takes it back. Empty when nothing is."""
+    script = asyncio.run(_with_context(database, lambda context: produce_migrations(context, described)))
+    if script.upgrade_ops is None or script.upgrade_ops.is_empty() or script.downgrade_ops is None:
+        return "", ""
+    return render_python_code(script.upgrade_ops), render_python_code(script.downgrade_ops)
+
+
+async def _with_context(database: TestDatabase, question: Callable[[MigrationContext], T]) -> T:
+    engine = create_async_engine(
+        database.url("owner").replace("postgresql:", "postgresql+asyncpg:"), poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(lambda sync: question(_context(sync, database.service)))
+    finally:
+        await engine.dispose()
+
+
+async def _constraint_names(database: TestDatabase) -> set[str]:
     async with database.connect("owner") as owner:
-        built = {row[0] for row in await owner.fetch(_CONSTRAINTS, database.service)}
-    return found + [f"{name}: described, not built" for name in sorted(_constraints(described) - built)]
+        return {row[0] for row in await owner.fetch(_CONSTRAINTS, database.service)}
 
 
-def _differences(connection: Connection, service: str, described: MetaData) -> list[str]:
-    def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
-        if kind == "schema":
-            return name == service
-        table = name if kind == "table" else parents.get("table_name")
-        return kind != "table" or f"{service}.{table}" in described.tables or not _is_machinery(str(table))
+def _context(connection: Connection, service: str) -> MigrationContext:
+    """Sees the service's own schema, without the tables that every service has from the kit."""
+
+    def is_ours(name: str | None, kind: str, _parents: Mapping[str, str | None]) -> bool:
+        return name == service if kind == "schema" else kind != "table" or not _is_machinery(str(name))
 
     options = {"include_schemas": True, "include_name": is_ours, "version_table_schema": service, "compare_type": True}
-    context = MigrationContext.configure(connection, opts=options)
-    return [f"{service}: {_said(difference)}" for difference in compare_metadata(context, described)]
+    return MigrationContext.configure(connection, opts=options)
 
 
 def _is_machinery(table: str) -> bool:
@@ -82,7 +99,7 @@ def _said(difference: object) -> str:
     if isinstance(difference, list):
         return "; ".join(_said(part) for part in difference)
     words, *what = difference if isinstance(difference, tuple) else (difference,)
-    return f"{words} {' '.join(str(part) for part in what if not isinstance(part, Table | dict) or part)}"
+    return " ".join([str(words), *(str(part) for part in what if part is not None)])
 
 
 def _constraints(described: MetaData) -> set[str]:
