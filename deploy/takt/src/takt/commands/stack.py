@@ -87,6 +87,21 @@ def status(data: Data = None, as_json: Annotated[bool, typer.Option("--json", he
     typer.echo(json.dumps(found, indent=2) if as_json else _in_words(found))
 
 
+@app.command()
+@in_one_sentence
+def demo(
+    data: Data = None,
+    port: Port = None,
+    once: Annotated[bool, typer.Option("--once", help="stop when everything was shown")] = False,
+) -> None:
+    """Start everything, make a small plant through the gateway and show what landed."""
+    refuse_platform()
+    from takt.demo.run import run
+    from takt.stack.report import Console
+
+    run(data or default_path("demo"), port, Console(), once=once)
+
+
 def refuse_platform() -> None:
     """Raises StackError where the packages that we run have no binaries."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):

@@ -110,9 +110,9 @@ class DataFolder:
             write_secret(self.credentials, json.dumps({"username": username, "password": password}))
 
 
-def default_path() -> Path:
+def default_path(name: str = "plant") -> Path:
     home = os.environ.get("XDG_DATA_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "share") / "takt" / "plant"
+    return (Path(home) if home else Path.home() / ".local" / "share") / "takt" / name
 
 
 def replace(path: Path, text: str) -> None:

@@ -1,0 +1,49 @@
+"""The demo from the first byte fetched to the last line printed."""
+
+import asyncio
+import sysconfig
+from pathlib import Path
+
+from takt.demo import landed, show
+from takt.demo.load import load
+from takt.demo.plant import PLANT
+from takt.embedded.artifacts import locked, missing
+from takt.stack import status, supervisor
+from takt.stack.folder import SERVICES, DataFolder
+from takt.stack.plan import Options
+from takt.stack.report import Report
+
+
+def run(data: Path, port: int | None, report: Report, *, once: bool) -> None:
+    """Start or join the stack on `data`, load the plant, show it; stay up unless `once`."""
+    _say_what_is_fetched(report)
+    if DataFolder(data).is_locked:
+        report.say(f"A stack already runs on {data}: the plant is loaded into that one.")
+        tell(data, report)
+        return
+    supervisor.run(Options(data, port, plant=PLANT), report, lambda _: _told(data, report, once=once))
+
+
+def tell(data: Path, report: Report) -> None:
+    """Load what is missing and print what landed."""
+    running, folder = status.read(data), DataFolder(data)
+    report.say("Signing in and making a small plant through the gateway.")
+    loaded = load(running["gateway"], folder)
+    url = running["postgres"].replace("//", f"//postgres:{folder.secret('postgres')}@")
+    show.show(show.console(), running, loaded, asyncio.run(landed.look(url, running["kafka"], SERVICES)))
+
+
+def _told(data: Path, report: Report, *, once: bool) -> None:
+    tell(data, report)
+    if once:
+        raise supervisor.StopAsked
+    report.say("\nIt stays up until Ctrl-C.")
+
+
+def _say_what_is_fetched(report: Report) -> None:
+    installed = sum(path.stat().st_size for path in Path(sysconfig.get_path("purelib")).rglob("*") if path.is_file())
+    report.say(
+        f"Python packages, Java and PostgreSQL included, are installed already: {installed / 1e6:.0f} MB on disk."
+    )
+    if not missing(locked("kafka")):
+        report.say("Kafka is in the cache: nothing has to be fetched.")
