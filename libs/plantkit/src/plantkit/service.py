@@ -13,7 +13,7 @@ from plantkit.auth.tokens import Verifier
 from plantkit.clock import Clock, utc_now
 from plantkit.context import Context
 from plantkit.db.engine import Database
-from plantkit.http import problems
+from plantkit.http import openapi, problems
 from plantkit.http.consistency import Consistency
 from plantkit.http.health import health_routes
 from plantkit.http.middleware import RequestScope
@@ -58,6 +58,7 @@ class Service:
         )
         app.state.context, app.state.messaging, app.state.at_sigterm = context, messaging, []
         problems.install(app)
+        openapi.install(app)
         app.add_middleware(RequestScope)
         app.include_router(health_routes(context, messaging))
         for router in self.root_routers:

@@ -13,6 +13,7 @@ from plantkit.http.problems import CODES, Responses, problems, response
 from takt_contracts.problem import Problem
 
 _SCHEME = "bearer"
+_FOREIGN = "HTTPValidationError"
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -90,12 +91,21 @@ def install(app: FastAPI) -> None:
             "scheme": "bearer",
             "bearerFormat": "JWT",
         }
-        schemas = components.setdefault("schemas", {})
-        if "Problem" not in schemas:
-            schemas |= _problem_schemas()
+        components.setdefault("schemas", {}).update(_problem_schemas())
+        _drop_default_refusals(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this as the way to extend the document
+
+
+def _drop_default_refusals(document: dict[str, Any]) -> None:
+    """The framework's own shape of a 422, which nothing here answers with."""
+    for operations in document.get("paths", {}).values():
+        for told in operations.values():
+            if isinstance(told, dict) and _FOREIGN in str(told.get("responses", {}).get("422")):
+                del told["responses"]["422"]
+    for name in (_FOREIGN, "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _problem_schemas() -> dict[str, Any]:

@@ -1,0 +1,38 @@
+"""One shape for every refusal, and nothing of the inside in any of them."""
+
+import pytest
+
+from plantkit.errors import Kind
+from plantkit.http.problems import MEDIA_TYPE, STATUS
+from takt_contracts.problem import Problem
+
+
+@pytest.mark.parametrize("path", ["/away", "/broken", "/nowhere", "/things/A-1"])
+async def test_every_refusal_is_a_problem_document(edge, path):
+    reply = await edge.get(path)
+    document = Problem.model_validate(reply.json())
+    assert reply.headers["content-type"] == MEDIA_TYPE
+    assert document.status == reply.status_code >= 400
+    assert (document.type, len(document.trace_id or "")) == (f"urn:takt:problem:{document.code}", 32)
+
+
+async def test_an_unexpected_failure_tells_nothing_but_its_trace_id(edge):
+    reply = await edge.get("/broken", headers={"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"})
+    assert (reply.status_code, reply.json()["code"], reply.json()["trace_id"]) == (500, "internal", "ab" * 16)
+    assert "swordfish" not in reply.text
+    assert "ZeroDivision" not in reply.text
+
+
+async def test_what_is_away_says_when_to_come_back(edge):
+    reply = await edge.get("/away")
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "3")
+
+
+async def test_an_unknown_path_is_not_found(edge):
+    reply = await edge.get("/nowhere")
+    assert (reply.status_code, reply.json()["code"]) == (404, "request.no-such-path")
+
+
+def test_every_kind_has_its_status():
+    assert set(STATUS) == set(Kind)
+    assert len(set(STATUS.values())) == len(Kind)
