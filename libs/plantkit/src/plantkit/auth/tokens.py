@@ -1,4 +1,4 @@
-"""Verify access tokens with the gateway's public keys (JWKS, RFC 7517; EdDSA, RFC 8037; BCP RFC 8725)."""
+"""Verify access tokens with the gateway's public keys (JWKS, RFC 7517; Ed25519, RFC 9864; BCP RFC 8725)."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from plantkit.errors import Unauthenticated, Unavailable
 from takt_contracts.roles import Role
 
 ISSUER = AUDIENCE = "takt"
-ALGORITHM = "EdDSA"
+ALGORITHM = "Ed25519"
 _LEEWAY_S = 30
 _LONGEST_LIFE_S = 24 * 3600
 _LONGEST_TOKEN = 8192
@@ -122,11 +122,10 @@ def decode(token: str, keys: KeySet) -> Mapping[str, Any]:
     except (JoseError, ValueError, TypeError):
         raise refuse() from None
     now = time.time()
-    times = [claims.get(name) for name in ("iat", "exp")]
-    if not all(type(value) is int for value in times):
+    issued, starts, expires = claims.get("iat"), claims.get("nbf"), claims.get("exp")
+    if type(issued) is not int or type(starts) is not int or type(expires) is not int:
         raise refuse()
-    issued, expires = claims["iat"], claims["exp"]
-    if not (issued - _LEEWAY_S <= now < expires + _LEEWAY_S and expires - issued <= _LONGEST_LIFE_S):
+    if not (max(issued, starts) - _LEEWAY_S <= now < expires + _LEEWAY_S and expires - issued <= _LONGEST_LIFE_S):
         raise refuse()
     if (claims.get("iss"), claims.get("aud"), claims.get("typ")) != (ISSUER, AUDIENCE, "access"):
         raise refuse()

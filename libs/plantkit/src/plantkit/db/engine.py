@@ -109,6 +109,7 @@ def _engine(settings: ServiceSettings) -> AsyncEngine:
         max_overflow=settings.db_pool_overflow,
         pool_recycle=settings.db_pool_recycle_s,
         pool_timeout=settings.db_pool_wait_s,
+        json_deserializer=str,  # jsonb travels as text: payloads and headers are encoded and decoded once, by us
         connect_args={"server_settings": server_settings(settings), "statement_cache_size": 512, "timeout": 5},
     )
 

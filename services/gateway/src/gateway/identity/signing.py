@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
-from joserfc.jwk import KeySet, OKPKey
+from joserfc.jwk import OKPKey
 
 from gateway.identity.rules import ACCESS_LIFE
-
-ISSUER = AUDIENCE = "takt"
+from plantkit.auth.tokens import ALGORITHM, AUDIENCE, ISSUER
 
 
 class Signer:
@@ -28,16 +27,13 @@ class Signer:
             "iss": ISSUER, "aud": AUDIENCE, "sub": str(user), "name": name, "roles": sorted(roles), "sid": str(sign_in),
             "typ": "access", "iat": issued, "nbf": issued, "exp": issued + int(ACCESS_LIFE.total_seconds()),
         }  # fmt: skip
-        header = {"alg": "EdDSA", "kid": self._key.kid, "typ": "JWT"}
-        return jwt.encode(header, claims, self._key, algorithms=["EdDSA"])
+        header = {"alg": ALGORITHM, "kid": self._key.kid, "typ": "JWT"}
+        return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
     def public_keys(self) -> dict[str, Any]:
         """The JWKS document: public halves only."""
         keys = [self._key, *self._retired]
-        return {"keys": [{**key.as_dict(private=False), "use": "sig", "alg": "EdDSA"} for key in keys]}
-
-    def key_set(self) -> KeySet:
-        return KeySet.import_key_set({"keys": self.public_keys()["keys"]})
+        return {"keys": [{**key.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for key in keys]}
 
 
 def new_signing_key() -> str:
