@@ -8,7 +8,6 @@ Undo:   drops them; users and running sign-ins are lost, their events stay in th
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import ARRAY
 
 revision, down_revision = "2026_11_21_identity", "2026_11_21_machinery"
 
@@ -36,7 +35,7 @@ def _create_users() -> None:
         sa.Column("username", sa.String(100), nullable=False, comment="spelled in the one way that signs in"),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("password_hash", sa.String(255), nullable=False, comment="argon2id with its parameters"),
-        sa.Column("roles", ARRAY(sa.String(20)), nullable=False),
+        sa.Column("held_roles", sa.String(200), nullable=False, comment="sorted, with blanks between"),
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("sign_ins_from", _TIME, nullable=False, comment="sign-ins opened before this are over"),
         sa.Column("version", sa.BigInteger, nullable=False),

@@ -87,11 +87,16 @@ async def _one(client: httpx.AsyncClient, name: str, base_url: str) -> ServiceSt
 
 
 def parts_of(told: Mapping[str, Any]) -> list[Part]:
-    """The database and whatever the messaging tells of itself: a loop is `up` or says what it is instead."""
-    messaging = told.get("messaging", {})
-    database = _part("database", told["database"].get("status"))
-    return [database, *(_part(name, messaging[name]) for name in ("relay", "consumers") if name in messaging)]
+    """The database, the relay and each consumer, as `/health/detailed` tells of them."""
+    messaging = told.get("messaging") or {}
+    relay, consumers = messaging.get("relay"), messaging.get("consumers") or []
+    parts = [Part(name="database", up=told["database"].get("status") == "up")]
+    if relay is not None:
+        parts.append(Part(name="relay", up=relay.get("trouble") is None))
+    return parts + [_consumer(consumer) for consumer in consumers]
 
 
-def _part(name: str, state: Any) -> Part:
-    return Part(name=name, up=state in ("up", "healthy", True), detail="")
+def _consumer(told: Mapping[str, Any]) -> Part:
+    lag = told.get("lag")
+    behind = f"{lag} behind" if lag else ""
+    return Part(name=str(told.get("group")), up=told.get("trouble") is None, detail=behind)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select, update
 
 from gateway.identity.errors import LastAdministrator
-from gateway.identity.model import RefreshToken, SignIn, User
+from gateway.identity.model import RefreshToken, SignIn, User, roles_text
 from gateway.identity.rules import REFRESH_LIFE, SIGN_IN_LIFE
 from plantkit.db.engine import compile_statement
 from plantkit.db.tx import Tx
@@ -16,9 +16,12 @@ from takt_contracts.gateway.identity import SignedIn, UserCreated
 from takt_contracts.roles import Role
 
 _USERS = compile_statement(select(func.count()).select_from(User))
+_ROLES = func.string_to_array(User.held_roles, " ")
 _OTHER_ADMINISTRATORS = compile_statement(
     select(User.id)
-    .where(User.active, User.roles.contains([Role.ADMIN.value]), User.id != bindparam("id"))
+    .where(
+        User.active, _ROLES.contains([Role.ADMIN.value]), User.id != bindparam("id")
+    )
     .order_by(User.id)
     .with_for_update()
 )
@@ -47,7 +50,7 @@ async def create_user(tx: Tx, cmd: CreateUser) -> User:
         username=cmd.username,
         name=cmd.name,
         password_hash=cmd.password_hash,
-        roles=sorted(set(cmd.roles)),
+        held_roles=roles_text(cmd.roles),
         active=True,
         sign_ins_from=tx.now,
     )

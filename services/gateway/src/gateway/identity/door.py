@@ -14,6 +14,7 @@ from plantkit.auth.tokens import Verifier, refuse
 from plantkit.clock import Clock
 from plantkit.db.engine import Database
 from plantkit.errors import Unavailable
+from takt_contracts.roles import Role
 
 FRESH_S = 10.0
 STALE_S = 55.0
@@ -25,7 +26,7 @@ _REMEMBERED = 10_000
 @dataclass(frozen=True, slots=True)
 class _Seen:
     at: float
-    roles: frozenset[str] | None
+    roles: frozenset[Role] | None
 
 
 class SignInVerifier(Verifier):
@@ -40,7 +41,7 @@ class SignInVerifier(Verifier):
         """Raises Unauthenticated; Unavailable when neither the database nor a recent answer of it is there."""
         principal = await super().verify(token)
         roles = await self._roles(sign_in_of(token))
-        if roles is None or roles != frozenset(principal.roles):
+        if roles is None or roles != principal.roles:
             raise refuse()
         return principal
 
@@ -51,7 +52,7 @@ class SignInVerifier(Verifier):
         else:
             self._running.pop(sign_in_id, None)
 
-    async def _roles(self, sign_in_id: UUID) -> frozenset[str] | None:
+    async def _roles(self, sign_in_id: UUID) -> frozenset[Role] | None:
         seen = self._running.get(sign_in_id)
         if seen is not None and time.monotonic() - seen.at < FRESH_S:
             return seen.roles
@@ -64,7 +65,7 @@ class SignInVerifier(Verifier):
         self._keep(sign_in_id, roles)
         return roles
 
-    def _keep(self, sign_in_id: UUID, roles: frozenset[str] | None) -> None:
+    def _keep(self, sign_in_id: UUID, roles: frozenset[Role] | None) -> None:
         self._running[sign_in_id] = _Seen(time.monotonic(), roles)
         if len(self._running) > _REMEMBERED:
             self._running.popitem(last=False)

@@ -1,16 +1,23 @@
 """Users, their sign-ins, the refresh tokens of each, and attempts that are being slowed down."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.db import Aggregate, Row
 from takt_contracts.gateway.identity import SignInEnded, UserChanged
 from takt_contracts.roles import Role
+
+
+def roles_text(roles: Iterable[Role]) -> str:
+    return " ".join(sorted(set(roles)))
+
+
+def roles_from(text: str) -> tuple[Role, ...]:
+    return tuple(Role(word) for word in text.split())
 
 
 class User(Aggregate):
@@ -22,9 +29,13 @@ class User(Aggregate):
     username: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(255))
-    roles: Mapped[list[str]] = mapped_column(ARRAY(String(20)))
+    held_roles: Mapped[str] = mapped_column(String(200), comment="sorted, with blanks between")
     active: Mapped[bool]
     sign_ins_from: Mapped[datetime] = mapped_column(comment="sign-ins opened before this are over")
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return roles_from(self.held_roles)
 
     @property
     def administers(self) -> bool:
@@ -35,7 +46,7 @@ class User(Aggregate):
     ) -> None:
         """None leaves a thing as it is. A new password or a disabled user ends every running sign-in."""
         self.name = self.name if name is None else name
-        self.roles = self.roles if roles is None else sorted(set(roles))
+        self.held_roles = self.held_roles if roles is None else roles_text(roles)
         self.active = self.active if active is None else active
         if password_hash is not None:
             self.password_hash = password_hash

@@ -67,11 +67,10 @@ Kit = Annotated[Context, Depends(_context)]
 async def version_of_user(request: Request) -> int:
     """Raises NotFound."""
     username = request.path_params["username"]
-    record = await user(_context(request).db, username)
-    if record is None:
+    found = await user(_context(request).db, username)
+    if found is None:
         raise NotFound("user", username)
-    version: int = record["version"]
-    return version
+    return found.version
 
 
 @router.post("/auth/login", responses=problems(SignInRefused, TooManySignIns))
@@ -122,10 +121,10 @@ async def logout(request: Request, run: Run, parts: Parts) -> Response:
 async def me(request: Request, kit: Kit) -> Me:
     """Who this access token speaks for."""
     principal: Principal = request.state.principal
-    record = await user_by_id(kit.db, UUID(principal.id))
-    if record is None:
+    found = await user_by_id(kit.db, UUID(principal.id))
+    if found is None:
         raise NotFound("user", principal.id)
-    return Me(id=principal.id, username=record["username"], name=record["name"], roles=tuple(record["roles"]))
+    return Me(id=principal.id, username=found.username, name=found.name, roles=found.roles)
 
 
 @router.get("/users", responses=problems(Unauthenticated, Forbidden))
@@ -137,7 +136,7 @@ async def list_users(
 ) -> UserList:
     """Everybody who may or might sign in, by user name."""
     found = await users(kit.db, after=cursor, limit=limit + 1)
-    data = [UserView.model_validate(dict(record)) for record in found[:limit]]
+    data = [UserView.model_validate(line) for line in found[:limit]]
     return UserList(data=data, page=Page(next=data[-1].username if len(found) > limit else None, limit=limit))
 
 
@@ -154,11 +153,11 @@ async def add_user(body: NewUser, run: Run, parts: Parts) -> Response:
 @allow(Role.ADMIN)
 async def one_user(username: str, response: Response, kit: Kit) -> UserView:
     """One user, with the ETag that a change needs."""
-    record = await user(kit.db, username)
-    if record is None:
+    found = await user(kit.db, username)
+    if found is None:
         raise NotFound("user", username)
-    response.headers["etag"] = etag(record["version"])
-    return UserView.model_validate(dict(record))
+    response.headers["etag"] = etag(found.version)
+    return UserView.model_validate(found)
 
 
 @router.patch(
@@ -169,16 +168,16 @@ async def one_user(username: str, response: Response, kit: Kit) -> UserView:
 @guarded(version_of_user)
 async def patch_user(*, username: str, body: UserPatch, match: Match, run: Run, parts: Parts, kit: Kit) -> Response:
     """Change name, roles, password or state. What a user may no longer do ends within seconds."""
-    record = await user(kit.db, username)
-    if record is None:
+    found = await user(kit.db, username)
+    if found is None:
         raise NotFound("user", username)
-    match.check(record["version"])
+    match.check(found.version)
     hashed = None
     if body.password is not None:
-        hashed = await parts.passwords.hash(judged(body.password, record["username"], body.name or record["name"]))
+        hashed = await parts.passwords.hash(judged(body.password, found.username, body.name or found.name))
     command = ChangeUser(
         username=account_name(username),
-        version=record["version"],
+        version=found.version,
         name=body.name,
         roles=None if body.roles is None else tuple(body.roles),
         active=body.active,

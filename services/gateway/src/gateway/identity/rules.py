@@ -19,7 +19,7 @@ SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 128
 
 _LEET = str.maketrans("013457@$!|", "oleastasil")
-_RUNS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn")
+_RUNS = ("abcdefghijklmnopqrstuvwxyz", "0123456789", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn")
 _WORDS = frozenset(files(__package__).joinpath("common_words.txt").read_text().split())
 
 
@@ -55,10 +55,11 @@ def _names_its_owner(text: str, username: str, name: str) -> bool:
 def _is_common(text: str) -> bool:
     """Well-known words however decorated, runs of the keyboard, one short thing repeated."""
     folded = text.casefold()
-    plain = re.sub(r"[^a-z]", "", folded.translate(_LEET))
-    letters = re.sub(r"[^a-z]", "", folded)
+    core = re.sub(r"^[^a-z]+|[^a-z]+$", "", folded)
+    spellings = {re.sub(r"[^a-z]", "", one) for one in (folded, folded.translate(_LEET), core.translate(_LEET))}
     short_number = folded.isdigit() and len(folded) < 12
-    return short_number or _is_words(plain) or _is_words(letters) or _is_run(folded) or _is_repeat(folded)
+    runs = any(map(_is_run, (folded, core)))
+    return short_number or runs or _is_repeat(folded) or any(map(_is_words, spellings))
 
 
 def _is_words(letters: str) -> bool:
@@ -71,7 +72,7 @@ def _is_words(letters: str) -> bool:
 
 
 def _is_run(text: str) -> bool:
-    return any(text in run * 3 or text in run[::-1] * 3 for run in _RUNS)
+    return len(text) > 5 and any(text in run * 3 or text in run[::-1] * 3 for run in _RUNS)
 
 
 def _is_repeat(text: str) -> bool:

@@ -13,7 +13,6 @@ from gateway.identity.tokens import Rotate, digest_of, new_token, rotate
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Database
 from plantkit.run import Runner
-from takt_contracts.roles import Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,5 +73,4 @@ class SigningIn:
 
 
 def principal_of(user: Credentials) -> Principal:
-    held = frozenset(Role(role) for role in user.roles)
-    return Principal(id=str(user.id), kind="user", roles=held, name=user.name)
+    return Principal(id=str(user.id), kind="user", roles=frozenset(user.roles), name=user.name)

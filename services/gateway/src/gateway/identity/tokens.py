@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
 from gateway.identity.commands import EndSignIn, end_sign_in
-from gateway.identity.model import RefreshToken, SignIn, User
+from gateway.identity.model import RefreshToken, SignIn, User, roles_from
 from gateway.identity.rules import REFRESH_LIFE
 from plantkit.db.engine import compile_statement
 from plantkit.db.tx import Tx
 from plantkit.ids import new_id
+from takt_contracts.roles import Role
 
 REUSED = "token-reused"
 
@@ -42,7 +43,11 @@ _used = (
     )
     .values(used_at=bindparam("now"))
     .returning(
-        SignIn.id.label("sign_in_id"), SignIn.expires_at.label("ends"), User.id.label("user_id"), User.name, User.roles
+        SignIn.id.label("sign_in_id"),
+        SignIn.expires_at.label("ends"),
+        User.id.label("user_id"),
+        User.name,
+        User.held_roles,
     )
     .cte("used")
 )
@@ -81,7 +86,7 @@ class Rotated:
 
     user_id: UUID
     name: str
-    roles: list[str]
+    roles: tuple[Role, ...]
     sign_in_id: UUID
     now: datetime
 
@@ -93,7 +98,11 @@ async def rotate(tx: Tx, cmd: Rotate) -> Rotated | None:
     used = await tx.fetch(_ROTATE, old=cmd.old, new=cmd.new, id=new_id(), now=tx.now, until=until)
     for row in used:
         return Rotated(
-            user_id=row["user_id"], name=row["name"], roles=row["roles"], sign_in_id=row["sign_in_id"], now=tx.now
+            user_id=row["user_id"],
+            name=row["name"],
+            roles=roles_from(row["held_roles"]),
+            sign_in_id=row["sign_in_id"],
+            now=tx.now,
         )
     for row in await tx.fetch(_USED_BEFORE, old=cmd.old):
         await end_sign_in(tx, EndSignIn(sign_in_id=row["sign_in_id"], because=REUSED))

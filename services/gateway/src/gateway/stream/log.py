@@ -72,8 +72,8 @@ class Log:
             bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False, auto_offset_reset="none",
             fetch_max_wait_ms=FETCH_WAIT_MS, request_timeout_ms=10_000, retry_backoff_ms=200,
         )  # fmt: skip
-        await consumer.start()
         try:
+            await consumer.start()
             yield consumer
         finally:
             await consumer.stop()
