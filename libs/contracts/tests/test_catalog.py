@@ -1,5 +1,7 @@
 """The catalog finds what is declared and refuses two of one name."""
 
+import subprocess
+import sys
 from typing import ClassVar
 
 import pytest
@@ -90,21 +92,34 @@ def test_events_of_one_topic_agree_about_it(other):
         catalog.topic_of(Twin.topic, [Twin, other])
 
 
-def test_a_duplicate_in_the_package_stops_the_catalog(tmp_path, monkeypatch):
-    """A second module claims a name: whoever starts with it is told at once."""
-    (tmp_path / "planted_twin.py").write_text(
-        "from takt_contracts.operations.items import ITEM, ItemFields, Item\n"
-        "from takt_contracts.resource import ResourceContract\n"
-        "TWIN = ResourceContract(owner='records', name='item', plural='items', fields=ItemFields, state=Item,\n"
-        "                        key=('code',), titles={})\n"
+TWIN_RESOURCE = """
+from dataclasses import replace
+from takt_contracts.operations.items import ITEM
+
+TWIN = replace(ITEM, owner="records", changed=None)
+"""
+TWIN_EVENT = """
+from typing import ClassVar
+from takt_contracts.operations.production import OperationEvent
+
+class Twin(OperationEvent):
+    fact: ClassVar[str] = "started"
+"""
+
+
+@pytest.mark.parametrize(
+    ("planted", "claimed"),
+    [(TWIN_RESOURCE, "items"), (TWIN_EVENT, "takt.operations.operation.started.v1")],
+    ids=["resource", "event"],
+)
+def test_a_module_that_claims_a_taken_name_stops_whoever_asks(tmp_path, planted, claimed):
+    (tmp_path / "planted.py").write_text(planted)
+    ask = (
+        "import sys, takt_contracts; takt_contracts.__path__.append(sys.argv[1])\n"
+        "from takt_contracts import catalog; catalog.events(); catalog.resources()"
     )
-    package = __import__("takt_contracts")
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    catalog.resources.cache_clear()
-    try:
-        with pytest.raises(DuplicateContract, match="items"):
-            catalog.resources()
-    finally:
-        monkeypatch.undo()
-        catalog.resources.cache_clear()
-        __import__("sys").modules.pop("takt_contracts.planted_twin", None)
+
+    asked = subprocess.run([sys.executable, "-c", ask, tmp_path], capture_output=True, text=True, check=False)
+
+    assert asked.returncode == 1
+    assert f"DuplicateContract: {claimed} is declared twice" in asked.stderr

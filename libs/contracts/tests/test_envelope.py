@@ -156,7 +156,14 @@ def test_another_version_of_cloudevents_is_refused():
 
 
 def test_headers_that_are_not_of_cloudevents_may_be_anything():
-    headers = [*LEAST.items(), ("traceparent", b"\xff"), ("b3", None), ("ce_Not-A-Name", b"\xff"), ("b3", b"twice")]
+    headers = [
+        *LEAST.items(),
+        ("traceparent", b"\xff"),
+        ("b3", None),
+        ("ce_Not-A-Name", b"\xff"),
+        ("b3", b"twice"),
+        ("ce_data", b"{}"),
+    ]
 
     assert from_headers(headers).extensions == {}
 

@@ -19,7 +19,7 @@ _REQUIRED: Final = ("specversion", "id", "source", "type")
 _NAME: Final = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEQUENCE: Final = re.compile(r"[0-9]{12}", re.ASCII)
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 
 
 class EnvelopeError(ValueError):
@@ -85,7 +85,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     extensions: dict[str, str] = {}
     for name, text in texts.items():
         value = _read(name, text)
-        if name in _NAMES and value is not None:
+        if name in _KNOWN and value is not None:
             known[name] = value
         elif name not in _NOT_KEPT:
             extensions[name] = text
@@ -93,8 +93,9 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
 
 
 _NAMES: Final = tuple(attribute.name for attribute in fields(Envelope) if attribute.name != "extensions")
+_KNOWN: Final = frozenset(_NAMES)
 _MOMENTS: Final = frozenset({"time", "recordedtime"})
-_NOT_KEPT: Final = frozenset({"specversion", "datacontenttype"})
+_NOT_KEPT: Final = frozenset({"specversion", "datacontenttype", "data"})
 
 
 def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
@@ -102,7 +103,7 @@ def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for header, value in headers:
         name = "datacontenttype" if header.lower() == "content-type" else header.removeprefix("ce_")
-        if name == header or not _NAME.fullmatch(name):
+        if name == header or not (name in _KNOWN or _NAME.fullmatch(name)):
             continue
         if name in found:
             raise EnvelopeError("envelope.duplicate", f"{header} is there twice.")
@@ -119,7 +120,7 @@ def _text(header: str, value: bytes | None) -> str:
         text = value.decode()
     except UnicodeDecodeError:
         raise EnvelopeError("envelope.not-utf8", f"{header} is not UTF-8.") from None
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise EnvelopeError("envelope.control-character", f"{header} holds a control character.")
     return text
 
@@ -145,7 +146,7 @@ def _read(name: str, text: str) -> str | int | datetime | None:
 
 def _moment(name: str, text: str) -> datetime:
     try:
-        if _MOMENT.fullmatch(text.upper()):
+        if _MOMENT.fullmatch(text):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
