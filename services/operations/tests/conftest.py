@@ -1,6 +1,7 @@
 """Tests of operations: its service, and the fixtures that the kit builds on it."""
 
 import pytest
+
 from operations.app import SERVICE
 from plantkit.service import Service
 

@@ -23,6 +23,11 @@ from takt_contracts.roles import Role
 
 from .conftest import Act, Plan, at, key
 
+INSERT_A_SECOND_BOOKING = """
+INSERT INTO ledger_entries
+SELECT gen_random_uuid(), operation_id, 99, kind, good, scrap, rework, reason, booked_by, created_at FROM ledger_entries LIMIT 1
+"""
+
 
 def quantities(answer: httpx.Response) -> tuple[str, str, str, str]:
     state = answer.json()
@@ -352,8 +357,7 @@ async def test_the_service_itself_cannot_rewrite_the_ledger(
         "UPDATE operations SET entries = entries + 1",
         "UPDATE operations SET planned_start = now(), planned_end = now() - interval '1 h'",
         "UPDATE operations SET workplace = 'nowhere'",
-        "INSERT INTO ledger_entries SELECT gen_random_uuid(), operation_id, 99, kind, good, scrap, rework, reason, booked_by,"
-        " created_at FROM ledger_entries LIMIT 1",
+        INSERT_A_SECOND_BOOKING,
     ],
 )
 async def test_the_database_refuses_what_no_rule_allows(

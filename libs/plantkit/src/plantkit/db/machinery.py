@@ -183,6 +183,7 @@ def create(op: Operations) -> None:
 
 def drop(op: Operations) -> None:
     """Undo `create`: everything the machinery kept is lost."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
     op.execute("DROP VIEW audit_entries")
     op.execute("DROP FUNCTION ensure_outbox_partitions(integer)")
     MACHINERY.drop_all(op.get_bind())

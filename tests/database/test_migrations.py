@@ -1,0 +1,111 @@
+"""Migrations go up, down and up again, on an empty database and on a filled one, and end with the same schema."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from plantkit import migrate
+from plantkit.testing.database import TestDatabase, copied
+
+pytestmark = pytest.mark.db
+SERVICES = ("operations", "records", "imports", "gateway")
+_SHAPE = """
+SELECT 'column', table_name, column_name, data_type || is_nullable || coalesce(column_default, '')
+FROM information_schema.columns WHERE table_schema = $1
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace = $1::regnamespace
+UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = $1
+UNION ALL SELECT 'function', proname, '', prosrc FROM pg_proc WHERE pronamespace = $1::regnamespace
+UNION ALL SELECT 'grant', table_name, grantee, privilege_type FROM information_schema.table_privileges
+WHERE table_schema = $1
+ORDER BY 1, 2, 3, 4
+"""
+_MACHINERY = """
+INSERT INTO outbox (id, month, slot, aggregatetype, aggregateid, version, topic, key, type, time, headers, payload)
+SELECT gen_random_uuid(), date '2026-01-01' + n, 0, 'thing', 'T-' || n, 1, 't', 'k', 'x', now(), '{}', '{}'
+FROM generate_series(0, 400, 100) n;
+INSERT INTO inbox (consumer, source, event_id) VALUES ('c', 's', 'e');
+INSERT INTO versions_seen VALUES ('c', 'thing', 'T-1', 1);
+INSERT INTO joined_groups (group_name, topic, partition) VALUES ('g', 't', 0);
+INSERT INTO parked (id, group_name, topic, partition, offset_, headers, reason_code, reason, state)
+VALUES (gen_random_uuid(), 'g', 't', 0, 7, '[]', 'c', 'r', 'parked');
+INSERT INTO idempotency (caller, key, request_sha256, status, headers, body) VALUES ('u', 'k', '', 200, '{}', '');
+"""
+_OWN = {
+    "operations": """
+INSERT INTO workplaces (id, code, name, version, created_at, updated_at)
+VALUES (gen_random_uuid(), 'W', 'W', 1, now(), now());
+INSERT INTO machines (id, code, name, workplace, version, created_at, updated_at)
+VALUES (gen_random_uuid(), 'M', 'M', 'W', 1, now(), now());
+INSERT INTO items (id, code, name, unit, lot_tracked, version, created_at, updated_at)
+VALUES (gen_random_uuid(), 'I', 'I', 'pcs', false, 1, now(), now());
+WITH o AS (
+    INSERT INTO operations (id, order_no, operation_no, workplace, item, qty_desired, qty_processed, qty_good, qty_scrap,
+                            qty_rework, status, entries, version, created_at, updated_at)
+    VALUES (gen_random_uuid(), 'O', '1', 'W', 'I', 5, 2, 2, 0, 0, 'IN_PROGRESS', 1, 3, now(), now()) RETURNING id
+)
+INSERT INTO ledger_entries (id, operation_id, entry_no, kind, good, scrap, rework, booked_by, created_at)
+SELECT gen_random_uuid(), id, 1, 'report', 2, 0, 0, 'u', now() FROM o;
+""",
+}
+
+
+@pytest.fixture(params=SERVICES)
+def database(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[TestDatabase]:
+    with copied(postgres_server, request.param) as made:
+        yield made
+
+
+async def shape(database: TestDatabase) -> list[tuple[Any, ...]]:
+    """Columns, constraints, indexes, functions and rights of the schema."""
+    async with database.connect("owner") as connection:
+        return [tuple(row) for row in await connection.fetch(_SHAPE, database.service)]
+
+
+async def fill(database: TestDatabase) -> None:
+    async with database.connect("owner") as connection:
+        await connection.execute(_MACHINERY + _OWN.get(database.service, ""))
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+async def test_up_down_and_up_again_ends_where_it_began(database: TestDatabase, filled: bool) -> None:
+    first = await shape(database)
+    if filled:
+        await fill(database)
+
+    await to(migrate.downgrade, database)
+    emptied = [row for row in await shape(database) if row[1] != "alembic_version"]
+    await to(migrate.upgrade, database)
+
+    assert emptied == []
+    assert await shape(database) == first
+    assert len(first) > 50
+
+
+async def test_each_revision_can_be_undone_by_itself(database: TestDatabase) -> None:
+    await fill(database)
+    first = await shape(database)
+
+    async with database.connect("owner") as connection:
+        [head] = await connection.fetch("SELECT version_num FROM alembic_version")
+    await to(migrate.downgrade, database, "-1")
+    async with database.connect("owner") as connection:
+        before = await connection.fetch("SELECT version_num FROM alembic_version")
+    await to(migrate.upgrade, database)
+
+    assert [head] != before
+    assert await shape(database) == first
+
+
+async def test_a_migration_gives_up_rather_than_queue_behind_a_long_read(database: TestDatabase) -> None:
+    async with database.connect("owner") as reader, reader.transaction():
+        await reader.fetch("SELECT * FROM outbox")
+        with pytest.raises(Exception, match="lock timeout"):
+            await to(migrate.downgrade, database)
+
+
+async def to(move: Any, database: TestDatabase, revision: str | None = None) -> None:
+    """Alembic runs a loop of its own, so it runs in a thread."""
+    await asyncio.to_thread(move, database.service, database.url("owner"), *([revision] if revision else []))
