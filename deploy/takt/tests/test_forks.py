@@ -129,7 +129,7 @@ def test_a_child_that_does_not_stop_is_killed(launch: Callable[..., Children], o
     while not Path(made.log).exists() or "deaf" not in Path(made.log).read_text():
         time.sleep(0.02)
 
-    children.stop(["deaf"], patience_s=0.2)
+    children.stop(patience_s=0.2)
 
     assert ended(pid)
 

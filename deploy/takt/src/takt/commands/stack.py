@@ -102,12 +102,12 @@ def demo(
     run(data or default_path("demo"), port, Console(), once=once)
 
 
-def refuse_platform() -> None:
+def refuse_platform(system: str = sys.platform, machine: str = platform.machine()) -> None:
     """Raises StackError where the packages that we run have no binaries."""
-    if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"):
+    if system != "linux" or machine not in ("x86_64", "aarch64"):
         raise StackError(
-            f"Takt's broker and database come for Linux on x86-64 or arm64, not for {platform.system()} on "
-            f"{platform.machine()}: use docker compose there."
+            f"Takt's broker and database come for Linux on x86-64 or arm64, not for {system} on {machine}: "
+            "use docker compose there."
         )
 
 

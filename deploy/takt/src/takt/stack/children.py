@@ -96,16 +96,15 @@ class Children:
         for line in lines:
             self._hear(json.loads(line))
 
-    def stop(self, names: Sequence[str], patience_s: float) -> None:
+    def stop(self, patience_s: float) -> None:
         """Ask all of them, wait together, kill who stays."""
-        for name in names:
-            self._signal(name, signal.SIGTERM)
+        for pid in self._running.values():
+            _signal(pid, signal.SIGTERM)
         ends_at = time.monotonic() + patience_s
-        while any(name in self._running for name in names) and time.monotonic() < ends_at:
+        while self._running and time.monotonic() < ends_at:
             self.pump(0.1)
-        for name in names:
-            if pid := self._running.get(name):
-                kill_group(pid)
+        for pid in self._running.values():
+            kill_group(pid)
 
     def close(self) -> None:
         """Hang up: the parent process ends."""
@@ -118,13 +117,6 @@ class Children:
             except subprocess.TimeoutExpired:
                 kill_group(self._process.pid)
                 self._process.wait()
-
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        if pid := self._running.get(name):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                return
 
     def _hear(self, told: dict[str, str | int]) -> None:
         match told["kind"]:
@@ -146,3 +138,10 @@ class Children:
             if not self.is_alive or time.monotonic() > ends_at:
                 raise StackError(f"{complaint}: {last_line(self._log)}")
             self.pump(0.1)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -131,7 +131,7 @@ class Stack:
 
     def stop(self) -> None:
         """Services, then the broker, then the database: each may still need what is stopped after it."""
-        self.children.stop([order.name for order in self.plan.services()], _GRACE_S)
+        self.children.stop(_GRACE_S)
         self.children.close()
         self.kafka.stop()
         self.postgres.stop()
