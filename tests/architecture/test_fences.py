@@ -1,6 +1,5 @@
 """Every import contract is kept, and each one is seen to object when it is broken on purpose."""
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from takt.workspace import root
+from tests.architecture.copies import environment
 
 CONTRACTS = tomllib.loads((root() / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
@@ -27,8 +27,7 @@ BREAKS = {
 
 
 def lint(workspace: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
-    sources = [str(path) for path in workspace.glob("*/*/src")]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sources)}
+    env = environment(workspace)
     command = [sys.executable, "-m", "takt.work.fences", *contracts]
     return subprocess.run(command, cwd=workspace, env=env, capture_output=True, text=True, check=False)
 

@@ -10,6 +10,7 @@ import pytest
 from takt.locks import LockRefused, Platform, differences, guard, locked, resolved
 from takt.work.locking import BEGIN, differing, pins, with_pins
 from takt.workspace import root
+from tests.architecture.copies import environment
 
 HERE = Platform((3, 11), "x86_64", "manylinux")
 ARM = Platform((3, 12), "aarch64", "musllinux")
@@ -111,7 +112,7 @@ def broken(copy):
 
 
 def test_takt_refuses_to_start_on_another_lock(broken):
-    env = {"PYTHONPATH": str(broken / "deploy/takt/src")}
+    env = environment(broken)
     done = subprocess.run(
         [sys.executable, "-m", "takt", "--help"], env=env, capture_output=True, text=True, check=False
     )

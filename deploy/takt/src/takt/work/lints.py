@@ -91,6 +91,8 @@ def _comments(pattern: str) -> Look:
     """Comments that match. Comments only: a rule may be named in a sentence."""
 
     def look(_tree: ast.AST, source: str) -> Iterator[int]:
+        if not re.search(pattern, source):
+            return  # reading tokens is slow, and most files have none
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             if token.type == tokenize.COMMENT and re.search(pattern, token.string):
                 yield token.start[0]
