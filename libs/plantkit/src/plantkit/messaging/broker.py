@@ -39,6 +39,7 @@ def subscriber_broker(settings: ServiceSettings) -> KafkaBroker:
         allow_auto_create_topics=False,
         apply_types=False,
         consumer_only=True,
+        graceful_timeout=5.0,
         request_timeout_ms=settings.kafka_request_timeout_ms,
         logger=logging.getLogger("faststream"),
         log_level=logging.DEBUG,

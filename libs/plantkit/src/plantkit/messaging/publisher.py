@@ -6,6 +6,7 @@ client does, and there is one future a batch, not one a row.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ RECORD_LIMIT = 1_000_000  # below the broker's default of 1,048,588 bytes a batc
 _SURELY_SMALL = 100_000
 _BREATH = 256  # rows between two looks at the event loop, so that requests are served while a backlog drains
 _CLOSE_S = 3.0
+_LEARN_EVERY_S = 1.0
 
 
 class Ticket:
@@ -88,6 +90,7 @@ class KafkaPublisher:
         self._one_by_one = one_by_one
         self._topics: dict[str, int] = {}
         self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._learn_again_at = 0.0
         self._failure: Exception | None = None
 
     @classmethod
@@ -100,7 +103,7 @@ class KafkaPublisher:
         return publisher
 
     async def send(self, rows: Sequence[asyncpg.Record], stopped: set[tuple[str, str]]) -> Ticket:
-        if any(row[ROW.topic] not in self._topics for row in rows):
+        if any(row[ROW.topic] not in self._topics for row in rows) and time.monotonic() > self._learn_again_at:
             await self._learn_topics()
         ticket = Ticket()
         for number, row in enumerate(rows, 1):
@@ -178,6 +181,7 @@ class KafkaPublisher:
     async def _learn_topics(self) -> None:
         known = await self._producer.client.fetch_all_metadata()
         self._topics = {topic: len(known.partitions_for_topic(topic) or ()) for topic in known.topics()}
+        self._learn_again_at = time.monotonic() + _LEARN_EVERY_S
         KAFKA_UP.labels(self._service).set(1)
 
     async def close(self) -> None:

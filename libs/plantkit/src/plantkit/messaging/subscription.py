@@ -31,6 +31,7 @@ class ConsumerStrategies:
 
     inbox: Callable[[], Filter] = Inbox
     guard: Callable[[], Filter] = VersionGuard
+    parking: Callable[[str], Parking] = Parking
     offsets: Callable[[Callable[[], AIOKafkaConsumer], Assignment, str], Offsets] = BrokerOffsets
     effect: Callable[[TransactionalEffect, Offsets], Effect] = product_effect
 
@@ -43,7 +44,7 @@ class Subscription:
         self.consumer = consumer
         self.group = consumer.group
         self.assignment = Assignment(consumer.group)
-        self.parking = Parking(consumer.group)
+        self.parking = made.parking(consumer.group)
         self.reader = Reader(consumer.types)
         self._context = context
         self._subscriber: Any = None
