@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from libs.contracts.tests.compatibility import breaks
 from pydantic import BaseModel
 
+from libs.contracts.tests.compatibility import breaks
 from takt_contracts.generate import GENERATED
 from takt_contracts.operations.production import OperationReported
 from takt_contracts.scalars import Code, Flag, Name, Quantity, UtcDatetime

@@ -11,7 +11,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from takt_contracts import catalog
-from takt_contracts.asyncapi import document
+from takt_contracts.asyncapi import document, hoisted
 from takt_contracts.generate import GENERATED, TOPICS, as_yaml, differing, files, main, write
 from takt_contracts.schemas import schema, schemas
 
@@ -90,6 +90,15 @@ def test_every_reference_of_the_document_resolves():
     assert len(found) > len(MESSAGES)
     for reference in found:
         assert isinstance(resolved(reference), dict), reference
+
+
+def test_two_shapes_of_one_name_are_refused_in_one_document():
+    def told(kind: str) -> dict[str, Any]:
+        return {"$defs": {"Hold": {"type": kind}}, "$ref": "#/$defs/Hold"}
+
+    with pytest.raises(TypeError, match="Hold"):
+        hoisted({"takt.a.b.c.v1": told("object"), "takt.a.b.d.v1": told("string")})
+    assert hoisted({"takt.a.b.c.v1": told("object")})[1] == {"Hold": {"type": "object"}}
 
 
 def test_every_event_is_on_its_channel_with_headers_key_payload_and_example():

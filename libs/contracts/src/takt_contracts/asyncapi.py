@@ -42,7 +42,7 @@ _ALWAYS: Final = ("specversion", "id", "source", "type", "subject", "time", "seq
 
 def document() -> Json:
     """Plain data, in a stable order."""
-    payloads, shared = _hoisted(schemas())
+    payloads, shared = hoisted(schemas())
     return {
         "asyncapi": "3.1.0",
         "info": {
@@ -112,7 +112,7 @@ def _headers() -> Json:
     return {"type": "object", "properties": _HEADERS, "required": required, "additionalProperties": _TEXT}
 
 
-def _hoisted(found: dict[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+def hoisted(found: dict[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
     """Schemas with what they share taken out, so that a reader's generator makes one class of each."""
     shared: dict[str, Json] = {}
     for type_, schema in found.items():
