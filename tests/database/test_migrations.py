@@ -42,8 +42,8 @@ VALUES (gen_random_uuid(), 'M', 'M', 'W', 1, now(), now());
 INSERT INTO items (id, code, name, unit, lot_tracked, version, created_at, updated_at)
 VALUES (gen_random_uuid(), 'I', 'I', 'pcs', false, 1, now(), now());
 WITH o AS (
-    INSERT INTO operations (id, order_no, operation_no, workplace, item, qty_desired, qty_processed, qty_good, qty_scrap,
-                            qty_rework, status, entries, version, created_at, updated_at)
+    INSERT INTO operations (id, order_no, operation_no, workplace, item, qty_desired, qty_processed, qty_good,
+                            qty_scrap, qty_rework, status, entries, version, created_at, updated_at)
     VALUES (gen_random_uuid(), 'O', '1', 'W', 'I', 5, 2, 2, 0, 0, 'IN_PROGRESS', 1, 3, now(), now()) RETURNING id
 )
 INSERT INTO ledger_entries (id, operation_id, entry_no, kind, good, scrap, rework, booked_by, created_at)

@@ -25,7 +25,8 @@ from .conftest import Act, Plan, at, key
 
 INSERT_A_SECOND_BOOKING = """
 INSERT INTO ledger_entries
-SELECT gen_random_uuid(), operation_id, 99, kind, good, scrap, rework, reason, booked_by, created_at FROM ledger_entries LIMIT 1
+SELECT gen_random_uuid(), operation_id, 99, kind, good, scrap, rework, reason, booked_by, created_at
+FROM ledger_entries LIMIT 1
 """
 
 

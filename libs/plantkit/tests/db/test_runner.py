@@ -1,0 +1,255 @@
+"""One command, one transaction: what is refused, lost or raced leaves nothing, and the pool survives it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from operations.catalog.workplaces import WorkplaceRow
+from plantkit.auth.principal import SYSTEM
+from plantkit.context import Context
+from plantkit.db.engine import Database, compile_statement
+from plantkit.db.tx import Origin, Tx
+from plantkit.errors import AlreadyExists, Busy, DomainError, Invalid, Stale, TooLargeEvent, Unavailable, every_error
+from plantkit.ids import new_id
+from plantkit.run import Runner
+from plantkit.service import Service
+from plantkit.testing.database import TestDatabase
+from plantkit.testing.fixtures import settings_for
+from takt_contracts.operations.workplaces import WorkplaceChanged
+
+_NAP = compile_statement(text("SELECT pg_sleep(0.1)"))
+
+
+@pytest.fixture
+def run(app: FastAPI) -> Runner:
+    context: Context = app.state.context
+    return Runner(context, SYSTEM, Origin(request_id="test"), now=context.clock)
+
+
+@pytest.fixture
+async def made(run: Runner) -> str:
+    code = f"W-{new_id().hex[-12:]}"
+    await run(create, code)
+    return code
+
+
+async def create(tx: Tx, code: str) -> WorkplaceRow:
+    row = tx.new(WorkplaceRow, code=code, name="made", area=None, description=None, archived_at=None)
+    row.record(WorkplaceChanged, change="created")
+    return row
+
+
+async def rename(tx: Tx, order: tuple[str, str]) -> WorkplaceRow:
+    row = await tx.one(WorkplaceRow, code=order[0])
+    row.name = order[1]
+    row.record(WorkplaceChanged, change="updated")
+    return row
+
+
+async def counts(database: TestDatabase, code: str) -> tuple[int, int, int]:
+    """State rows, events and audit entries about a workplace."""
+    async with database.connect() as connection:
+        row = await connection.fetchrow(
+            "SELECT (SELECT count(*) FROM workplaces WHERE code = $1),"
+            " (SELECT count(*) FROM outbox WHERE aggregatetype = 'workplace' AND key = $1),"
+            " (SELECT count(*) FROM audit_entries WHERE entry ->> 'subject' = $1)",
+            code,
+        )
+    assert row is not None
+    return tuple(row)
+
+
+async def test_state_event_and_audit_entry_are_written_together(made: str, database: TestDatabase) -> None:
+    assert await counts(database, made) == (1, 1, 1)
+
+
+async def test_a_handler_that_fails_leaves_nothing(run: Runner, database: TestDatabase) -> None:
+    async def fail(tx: Tx, code: str) -> None:
+        await create(tx, code)
+        await tx.begin()
+        raise Invalid("on second thought")
+
+    with pytest.raises(Invalid):
+        await run(fail, "W-fail")
+
+    assert await counts(database, "W-fail") == (0, 0, 0)
+
+
+async def test_a_taken_key_leaves_the_first_alone(run: Runner, made: str, database: TestDatabase) -> None:
+    with pytest.raises(AlreadyExists, match=made) as refused:
+        await run(create, made)
+
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/code", "field.taken")]
+    assert "_key" not in str(refused.value), "names of constraints stay inside"
+    assert await counts(database, made) == (1, 1, 1)
+
+
+async def test_of_two_writers_of_one_version_the_second_is_stale(
+    run: Runner, made: str, database: TestDatabase
+) -> None:
+    async def slowly(tx: Tx, order: tuple[str, str]) -> WorkplaceRow:
+        row = await rename(tx, order)
+        await tx.fetch(_NAP)
+        return row
+
+    outcomes = await asyncio.gather(*(run(slowly, (made, f"name {n}")) for n in range(6)), return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes].count(WorkplaceRow) == 1
+    assert {type(outcome) for outcome in outcomes} == {WorkplaceRow, Stale}
+    assert await counts(database, made) == (1, 2, 2)
+
+
+async def test_two_aggregates_change_together_or_not_at_all(run: Runner, made: str, database: TestDatabase) -> None:
+    other = f"{made}-b"
+    await run(create, other)
+
+    async def both(tx: Tx, code: str) -> None:
+        await rename(tx, (made, "new"))
+        await rename(tx, (other, "new"))
+        async with database.connect() as faster:
+            await faster.execute("UPDATE workplaces SET version = version + 1 WHERE code = $1", other)
+
+    with pytest.raises(Stale):
+        await run(both, made)
+
+    assert await counts(database, made) == (1, 1, 1)
+    async with database.connect() as connection:
+        assert await connection.fetchval("SELECT name FROM workplaces WHERE code = $1", made) == "made"
+
+
+async def test_a_deadlock_is_run_again_and_both_take_effect(run: Runner, made: str, database: TestDatabase) -> None:
+    other = f"{made}-c"
+    await run(create, other)
+    meeting = asyncio.Barrier(2)
+    tries = 0
+
+    async def crosswise(tx: Tx, codes: tuple[str, str]) -> None:
+        nonlocal tries
+        tries += 1
+        first = await tx.one(WorkplaceRow, lock=True, code=codes[0])
+        if tries <= 2:
+            await meeting.wait()
+        await tx.one(WorkplaceRow, lock=True, code=codes[1])
+        first.record(WorkplaceChanged, change="updated")
+
+    await asyncio.gather(run(crosswise, (made, other)), run(crosswise, (other, made)))
+
+    assert tries > 2, "there was a deadlock"
+    assert (await counts(database, made), await counts(database, other)) == ((1, 2, 2), (1, 2, 2))
+
+
+async def test_a_row_that_stays_locked_is_busy_and_others_are_not(
+    service: Service, database: TestDatabase, made: str
+) -> None:
+    settings = settings_for(service, database, db_lock_timeout_s=0.2)
+    app = service.app(settings)
+    async with app.router.lifespan_context(app), database.connect() as holder, holder.transaction():
+        await holder.execute("SELECT FROM workplaces WHERE code = $1 FOR UPDATE", made)
+        run = Runner(app.state.context, SYSTEM, Origin(request_id="test"), now=app.state.context.clock)
+
+        with pytest.raises(Busy):
+            await run(rename, (made, "never"))
+        await run(create, f"{made}-free")
+
+    assert await counts(database, made) == (1, 1, 1)
+
+
+@pytest.fixture
+async def small(service: Service, database: TestDatabase) -> AsyncIterator[Database]:
+    """A pool of one connection whose callers wait 0.2 s."""
+    made = Database(settings_for(service, database, db_pool_size=1, db_pool_overflow=0, db_pool_wait_s=0.2))
+    yield made
+    await made.dispose()
+
+
+async def test_an_exhausted_pool_is_unavailable_and_recovers_at_once(small: Database) -> None:
+    async with small.connection():
+        with pytest.raises(Unavailable, match=r"0\.2 s"):
+            async with small.connection():
+                pass
+
+    async with small.connection() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_that_the_server_ended_is_replaced(small: Database, postgres_server: str) -> None:
+    async with small.connection() as connection:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+    admin = await asyncpg.connect(postgres_server)
+    await admin.execute("SELECT pg_terminate_backend($1)", pid)
+    await admin.close()
+    await asyncio.sleep(0.1)
+
+    async with small.connection() as connection:
+        assert await connection.fetchval("SELECT pg_backend_pid()") != pid
+
+
+async def test_a_transaction_that_was_left_open_never_reaches_the_next_user(small: Database) -> None:
+    async with small.connection() as connection:
+        await connection.execute("BEGIN")
+
+    async with small.connection() as connection:
+        assert not connection.is_in_transaction()
+
+
+async def test_a_lost_connection_in_the_middle_is_told_as_unavailable(
+    run: Runner, postgres_server: str, database: TestDatabase
+) -> None:
+    async def cut(tx: Tx, code: str) -> None:
+        await create(tx, code)
+        pid = await tx.connection.fetchval("SELECT pg_backend_pid()")
+        admin = await asyncpg.connect(postgres_server)
+        await admin.execute("SELECT pg_terminate_backend($1)", pid)
+        await admin.close()
+        await asyncio.sleep(0.1)
+
+    with pytest.raises(Unavailable):
+        await run(cut, "W-cut")
+
+    assert await counts(database, "W-cut") == (0, 0, 0)
+    await run(create, f"W-{new_id().hex[-12:]}")
+
+
+async def test_a_cancelled_command_leaves_nothing_and_gives_its_connection_back(
+    run: Runner, database: TestDatabase
+) -> None:
+    async def long(tx: Tx, code: str) -> None:
+        await create(tx, code)
+        await tx.begin()
+        await tx.connection.execute("SELECT pg_sleep(5)")
+
+    task = asyncio.create_task(run(long, "W-cancel"))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await counts(database, "W-cancel") == (0, 0, 0)
+    await run(create, f"W-{new_id().hex[-12:]}")
+
+
+async def test_an_event_that_the_log_would_refuse_is_refused_before_anything_is_written(
+    run: Runner, made: str, database: TestDatabase
+) -> None:
+    async def bloat(tx: Tx, code: str) -> Any:
+        row = await tx.one(WorkplaceRow, code=code)
+        event = WorkplaceChanged.of(row, change="updated")
+        huge = event.state.model_copy(update={"description": "é" * 500_000})
+        row.told.append(event.model_copy(update={"state": huge, "version": row.version + 1}))
+
+    with pytest.raises(TooLargeEvent):
+        await run(bloat, made)
+
+    assert await counts(database, made) == (1, 1, 1)
+
+
+def test_every_error_has_a_code_of_its_own_a_cause_and_a_cure() -> None:
+    for error in every_error():
+        assert issubclass(error, DomainError)
+        assert error.__doc__
+        assert error.cure.endswith(".")
