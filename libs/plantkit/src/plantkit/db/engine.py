@@ -41,6 +41,8 @@ class Compiled:
 def compile_statement(statement: ClauseElement) -> Compiled:
     """Text for asyncpg. Compile once, at import or first use: it costs more than running the statement."""
     compiled: Any = statement.compile(dialect=_DIALECT)
+    if "POSTCOMPILE" in str(compiled):
+        raise TypeError("IN grows with its values; compare with `= any(:values)` instead")
     return Compiled(str(compiled), tuple(compiled.positiontup or ()), dict(compiled.params))
 
 

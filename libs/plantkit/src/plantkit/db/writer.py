@@ -100,9 +100,13 @@ def statement(shape: Shape) -> Compiled:
     if gate is not None:
         conditions.append(exists(select(literal(1)).select_from(gate)))
     allowed = and_(true(), *conditions)
-    parts.extend(_insert(f"i{number}", table, _names(table), allowed) for number, table in enumerate(shape.inserted))
+    made = [_insert(f"i{number}", table, _names(table), allowed) for number, table in enumerate(shape.inserted)]
+    parts.extend(made)
     if shape.told:
-        parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, allowed))
+        # Counting the made rows has them written first: a taken key is then told by the row's own constraint, and not
+        # by the outbox, where the first version of the same subject is taken too.
+        first = [_total(made) >= 0] if made else []
+        parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, and_(allowed, *first)))
     if gate is not None:
         parts.append(_remember(allowed))
     return compile_statement(_outcome(parts, hit, keyed=shape.keyed).add_cte(*parts))
@@ -159,9 +163,9 @@ def _outcome(parts: Iterable[CTE], hit: Any, *, keyed: bool) -> Select[Any]:
     return select(hit.label("changed"), claim.c.got, *answer).select_from(claim.outerjoin(prior, true()))
 
 
-def _total(updates: Sequence[CTE]) -> Any:
+def _total(written: Sequence[CTE]) -> Any:
     total: Any = literal(0, BigInteger)
-    for part in updates:
+    for part in written:
         total = total + select(func.count()).select_from(part).scalar_subquery()
     return total
 

@@ -98,7 +98,7 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
         "errors": [found.model_dump() for found in error.errors],
     }
     body = orjson.dumps(document, default=str)
-    return Response(body, status, {**_headers(error), **(headers or {})}, media_type=MEDIA_TYPE)
+    return Response(body, int(status), {**_headers(error), **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def trace_id(request: Request) -> str | None:

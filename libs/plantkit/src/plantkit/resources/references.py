@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, Table, UniqueConstraint, bindparam, literal, select
+from sqlalchemy import Column, ForeignKeyConstraint, Table, UniqueConstraint, bindparam, literal, select, text
 
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Aggregate
@@ -19,7 +19,7 @@ from takt_contracts.problem import FieldError
 
 _MOST_NAMED = 10
 IN_USE = "in_use"
-"""Key of `Table.info`: a function of the table to the condition under which one of its rows holds what it refers to.
+"""Key of `Table.info`: the SQL condition under which one of the table's rows holds what it refers to.
 
 Without it every row does that is not archived.
 """
@@ -105,7 +105,7 @@ def _naming(column: str, table: Table) -> Compiled:
     query = select(*_business_key(table)).where(referring == bindparam("value", type_=referring.type))
     holds = table.info.get(IN_USE)
     if holds is not None:
-        query = query.where(holds(table))
+        query = query.where(text(holds))
     if "archived_at" in table.c:
         query = query.where(table.c.archived_at.is_(None))
     return compile_statement(query.order_by(*_business_key(table)).limit(bindparam("most")))

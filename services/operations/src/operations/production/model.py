@@ -64,7 +64,7 @@ class Operation(Archivable, Aggregate):
         Index(None, "workplace", "status", "planned_start"),
         Index(None, "item"),
         Index(None, "due", "order_no", "operation_no"),
-        {"comment": "The steps of work orders", "info": {IN_USE: lambda table: table.c.status.not_in(sorted(FINAL))}},
+        {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})"}},
     )
 
     order_no: Mapped[str] = mapped_column(String(40))
