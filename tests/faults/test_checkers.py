@@ -1,4 +1,4 @@
-"""Every checker convicts a planted history of each anomaly it is for, passes good ones, and admits what it cannot know."""
+"""Every checker convicts planted histories of its anomalies, passes good ones, and admits what it cannot know."""
 
 import io
 from collections import Counter
@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.faults.checkers import appends, chain, conservation, fold, history, order, progress, queue
+
+from tests.faults.checkers import appends, chain, conservation, contention, fold, history, order, progress, queue
 from tests.faults.checkers.conservation import Balance, Found
 from tests.faults.checkers.history import Op, Out
 from tests.faults.checkers.order import Record
@@ -311,3 +312,13 @@ def test_a_stall_after_heal_is_convicted(times: tuple[float, ...], ended_at: flo
 
 def test_no_load_after_heal_proves_no_progress() -> None:
     assert progress.after_heal([], healed_at=1.0, ended_at=2.0).truth is Truth.UNKNOWN
+
+
+# --- contention ---
+
+
+def test_operations_on_one_key_at_one_time_have_met() -> None:
+    apart = [write("a", 1, t0=0, t1=1), write("b", 1, t0=0.5, t1=2), write("a", 2, t0=1, t1=2)]
+    together = [write("a", 1, t0=0, t1=3), write("a", 2, t0=1, t1=2), write("a", 3, t0=2.5, t1=4)]
+
+    assert (contention.meetings(apart), contention.meetings(together)) == (0, 2)

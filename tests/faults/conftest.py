@@ -1,0 +1,57 @@
+"""What a fault run stands on. Each run has a database, topics and processes of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from plantkit.testing.database import copied
+from plantkit.testing.fixtures import Signer
+from takt.stack.children import Children
+from tests.faults.harness import keys
+from tests.faults.harness.ledger import TABLES
+from tests.faults.harness.plant import SERVICE, Plant, ended
+from tests.faults.harness.processes import MODULES
+from tests.faults.harness.writers import COUNTERS
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture(scope="session")
+def jwks_url(signer: Signer) -> Iterator[str]:
+    with keys.served(signer) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+    """Has imported the product; every process of every run is forked from it."""
+    made = Children(MODULES, tmp_path_factory.mktemp("faults") / "parent.log")
+    made.spawn()
+    made.wait_ready()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def plant(
+    postgres_server: str, kafka_bootstrap: str, jwks_url: str, signer: Signer, parent: Children, tmp_path: Path
+) -> AsyncIterator[Plant]:
+    with copied(postgres_server, SERVICE) as database:
+        owner = await asyncpg.connect(database.url("owner"))
+        await owner.execute(TABLES + COUNTERS)
+        await owner.close()
+        made = Plant(
+            database=database,
+            bootstrap=kafka_bootstrap,
+            jwks_url=jwks_url,
+            signer=signer,
+            folder=tmp_path,
+            parent=parent,
+        )
+        with ended(made):
+            yield made

@@ -1,0 +1,60 @@
+"""The tables as they are, read by the server's superuser: no code of the product between."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from tests.faults.harness.plant import SERVICE, Plant
+from tests.faults.harness.processes import Stuck
+
+
+@asynccontextmanager
+async def superuser(plant: Plant) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(plant.database.superuser_url, server_settings={"search_path": SERVICE})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def rows(plant: Plant, query: str, *arguments: Any) -> list[asyncpg.Record]:
+    async with superuser(plant) as connection:
+        return await connection.fetch(query, *arguments)
+
+
+async def value(plant: Plant, query: str, *arguments: Any) -> Any:
+    async with superuser(plant) as connection:
+        return await connection.fetchval(query, *arguments)
+
+
+async def becomes(plant: Plant, wanted: Any, query: str, *arguments: Any, within_s: float) -> None:
+    """Wait until the query answers what is wanted. Raises Stuck."""
+    deadline = time.monotonic() + within_s
+    async with superuser(plant) as connection:
+        while (found := await connection.fetchval(query, *arguments)) != wanted:
+            if time.monotonic() > deadline:
+                raise Stuck(f"after {within_s:g} s {query!r} answers {found!r}, not {wanted!r}")
+            await asyncio.sleep(0.05)
+
+
+UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+
+
+async def drained(plant: Plant, within_s: float = 20.0) -> None:
+    """Everything that was committed has been acknowledged by the broker."""
+    await becomes(plant, 0, UNPUBLISHED, within_s=within_s)
+
+
+async def told(plant: Plant, topic: str) -> set[str]:
+    """Ids of the events that the outbox holds for a topic."""
+    return {str(row["id"]) for row in await rows(plant, "SELECT id FROM outbox WHERE topic = $1", topic)}
+
+
+async def lists(plant: Plant) -> Mapping[str, list[int]]:
+    """What the list-append consumer did, per key, in the order it did it."""
+    query = "SELECT key, array_agg(version ORDER BY n) AS versions FROM faults_appended GROUP BY key"
+    return {row["key"]: row["versions"] for row in await rows(plant, query)}

@@ -1,0 +1,22 @@
+"""A run of the relay: writers commit, a relay is disturbed, another takes over, and the topic is judged."""
+
+from tests.faults.checkers import order, queue
+from tests.faults.checkers.history import Op, Out
+from tests.faults.checkers.verdict import Verdict, enough
+from tests.faults.harness import tables, topics
+from tests.faults.harness.plant import Plant
+
+FEWEST = 200
+
+
+async def verdicts(plant: Plant, history: list[Op], *, faults: int, wanted: int = 1) -> list[Verdict]:
+    """What was acknowledged to writers is in the outbox; what is in the outbox is in the topic, in order per key."""
+    raw = await topics.read(plant.bootstrap, [plant.topic], {})
+    records = [topics.as_record(one) for one in raw]
+    kept = await tables.told(plant, plant.topic)
+    return [
+        enough(faults=(faults, wanted), acknowledged=(len(history), FEWEST)),
+        queue.account({op.val: op.out for op in history}, kept, once=True, least=FEWEST),
+        queue.account(dict.fromkeys(kept, Out.OK), [record.id for record in records], least=FEWEST),
+        order.first_seen(records, least=FEWEST),
+    ]

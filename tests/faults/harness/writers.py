@@ -1,0 +1,76 @@
+"""Clients that commit facts straight into the outbox, many at once on few keys, as commands do.
+
+The key's row is locked, its version goes up, the fact is written, and only some milliseconds later the commit follows.
+"""
+
+import asyncio
+import json
+import random
+import time
+from datetime import UTC, datetime
+
+import asyncpg
+
+from plantkit.ids import new_id
+from plantkit.telling import slot_of
+from tests.faults.checkers.history import Op, Out
+from tests.faults.harness.plant import Plant
+
+COUNTERS = "CREATE TABLE operations.faults_counters (key text PRIMARY KEY, version bigint NOT NULL DEFAULT 0);"
+KEYS = 20
+_NEXT = "UPDATE faults_counters SET version = version + 1 WHERE key = $1 RETURNING version"
+_TELL = """
+INSERT INTO outbox (id, month, slot, aggregatetype, aggregateid, version, topic, key, type, time, headers, payload)
+VALUES ($1, $2, $3, 'tick', $4, $5, $6, $4, $7, $8, $9, $10)
+"""
+_LONGEST_HOLD_S = 0.008
+_REST_S = 0.02
+
+
+class Writers:
+    """`count` clients, until `stop`. What they saw is in `history`."""
+
+    def __init__(self, plant: Plant, count: int = 12, seed: int = 1) -> None:
+        self._plant, self._count, self._seed = plant, count, seed
+        self._over = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.history: list[Op] = []
+        self.keys = [f"{plant.name}-{number:02}" for number in range(KEYS)]
+
+    async def start(self) -> None:
+        async with self._plant.database.connect() as connection:
+            await connection.executemany("INSERT INTO faults_counters (key) VALUES ($1)", [(key,) for key in self.keys])
+        self._tasks = [asyncio.create_task(self._write(number)) for number in range(self._count)]
+
+    async def stop(self) -> None:
+        self._over.set()
+        await asyncio.gather(*self._tasks)
+
+    async def _write(self, number: int) -> None:
+        dice = random.Random(self._seed * 1000 + number)
+        async with self._plant.database.connect() as connection:
+            while not self._over.is_set():
+                await self._commit(connection, number, dice)
+                await asyncio.sleep(dice.random() * _REST_S)
+
+    async def _commit(self, connection: asyncpg.Connection, number: int, dice: random.Random) -> None:
+        key, t0 = dice.choice(self.keys), time.monotonic()
+        async with connection.transaction():
+            version = await connection.fetchval(_NEXT, key)
+            id_ = await self._tell(connection, key, version)
+            await asyncio.sleep(dice.random() * _LONGEST_HOLD_S)
+        op = Op(
+            i=len(self.history), t0=t0, t1=time.monotonic(), proc=number, op="tell", key=key, val=id_, out=Out.OK,
+            ver=version,
+        )  # fmt: skip
+        self.history.append(op)
+
+    async def _tell(self, connection: asyncpg.Connection, key: str, version: int) -> str:
+        id_, now, topic = new_id(), datetime.now(UTC), self._plant.topic
+        headers = json.dumps({"ce_id": str(id_), "ce_sequence": f"{version:012d}", "ce_subject": key})
+        payload = json.dumps({"version": version, "state": {"name": key, "count": version}})
+        month = now.date().replace(day=1)
+        await connection.execute(
+            _TELL, id_, month, slot_of(key), key, version, topic, f"{topic}.appended.v1", now, headers, payload
+        )
+        return str(id_)
