@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from takt.errors import StackError
 
 _QUIET_LIMIT_S = 30
+_BOOKKEEPING = ("alembic_version", "relay_slots", "relay_members", "joined_groups")  # who runs, not what happened
 _TABLES = """
 SELECT n.nspname AS schema, c.relname AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND n.nspname = ANY($1::text[]) AND c.relname <> 'alembic_version'
+  AND n.nspname = ANY($1::text[]) AND c.relname <> ALL($2::text[])
 ORDER BY n.nspname, c.relname
 """
 
@@ -56,21 +58,31 @@ async def _until_published(connection: asyncpg.Connection, schemas: tuple[str, .
 
 
 async def _rows(connection: asyncpg.Connection, schemas: tuple[str, ...]) -> dict[str, int]:
-    tables = await connection.fetch(_TABLES, list(schemas))
+    tables = await connection.fetch(_TABLES, list(schemas), list(_BOOKKEEPING))
     names = [f'{table["schema"]}."{table["name"]}"' for table in tables]
     counts = {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608
     return {name.replace('"', ""): count for name, count in counts.items() if count}
 
 
 async def _topics(bootstrap: str) -> dict[str, TopicCount]:
+    partitions = await _partitions(bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
-        topics = sorted(topic for topic in await consumer.topics() if topic.startswith("takt."))
-        partitions = [TopicPartition(t, p) for t in topics for p in sorted(consumer.partitions_for_topic(t) or ())]
         return await _count(consumer, partitions)
     finally:
         await consumer.stop()
+
+
+async def _partitions(bootstrap: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        found = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+    finally:
+        await admin.close()
+    names = sorted(name for name in found if name.startswith("takt."))
+    return [TopicPartition(name, number) for name in names for number in sorted(p["partition"] for p in found[name])]
 
 
 async def _count(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[str, TopicCount]:

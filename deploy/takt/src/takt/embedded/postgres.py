@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,12 +82,21 @@ class Postgres:
 
     def psql(self, script: Path, environment: Mapping[str, str], database: str = "postgres") -> None:
         """Run a script as superuser. Raises StackError with the first line that failed."""
-        argv = [str(identity.wheel_binaries() / "bin" / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(script)]
-        login = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres", "PGDATABASE": database}
-        variables = {**_environment(), **login, "PGPASSWORD": self.password, **environment}
-        done = subprocess.run(argv, env=variables, capture_output=True, text=True, check=False)
+        done = self._psql(["-f", str(script)], database, environment)
         if done.returncode:
             raise StackError(f"The database could not be prepared: {(done.stderr.splitlines() or ['psql failed'])[0]}")
+
+    def ask(self, question: str, database: str) -> str:
+        """The one value that a query answers with, as text; empty when it fails."""
+        return self._psql(["-At", "-c", question], database, {}).stdout.strip()
+
+    def _psql(
+        self, arguments: Sequence[str], database: str, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        argv = [str(identity.wheel_binaries() / "bin" / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
+        login = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "postgres", "PGDATABASE": database}
+        variables = {**_environment(), **login, "PGPASSWORD": self.password, **environment}
+        return subprocess.run(argv, env=variables, capture_output=True, text=True, check=False)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from takt.embedded.artifacts import cache_folder, locked, missing
 from takt.embedded.kafka import Broker, Kafka
 from takt.embedded.postgres import Postgres
+from takt.embedded.process import last_line
 from takt.errors import StackError
 from takt.stack import logs, status
 from takt.stack.children import Children
@@ -28,6 +29,7 @@ _GRACE_S = 27  # a service gives its requests 25 s
 _READY_LIMIT_S = 60
 _BACK_OFF_S = (0.2, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 30.0
+_SOMEBODY_CAN_SIGN_IN = "SELECT EXISTS (SELECT FROM gateway.users)"  # the gateway makes its first user by itself
 _INIT_SQL = Path(__file__).parents[4] / "postgres" / "init.sql"
 
 
@@ -174,13 +176,18 @@ class Stack:
         for order in self.plan.services():
             port = next(value for key, value in order.environment.items() if key.endswith("_PORT"))
             self._wait_healthy(order, f"http://127.0.0.1:{port}/health/ready")
+        ends_at = time.monotonic() + _READY_LIMIT_S
+        while self.postgres.ask(_SOMEBODY_CAN_SIGN_IN, "takt") != "t" and time.monotonic() < ends_at:
+            self.children.pump(0.05)
 
     def _wait_healthy(self, order: Order, url: str) -> None:
         ends_at = time.monotonic() + _READY_LIMIT_S
         while not answers(url):
             self.children.pump(0.05)
             if self.children.code_of(order.name) is not None:
-                raise StackError(f"{order.name} ended while starting: see {order.log}.")
+                raise StackError(
+                    f"{order.name} ended while starting: {last_line(Path(order.log))[:300]} (see {order.log})"
+                )
             if time.monotonic() > ends_at:
                 raise StackError(f"{order.name} was not ready within {_READY_LIMIT_S} s: see {order.log}.")
 
