@@ -59,7 +59,7 @@ def test_a_limit_outside_1_to_1000_is_refused(limit):
 @pytest.mark.parametrize("value", ["secret", "", "due,", "--due", "id;drop"])
 def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(name, value):
     refused = refuses({name: value}, "query.unknown-name", name)
-    assert "due" in refused.values["allowed"]
+    assert "due" in str(refused.values["allowed"])
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def notes(empty_database):
     """The context of a database with the table of notes."""
     async with empty_database.db.connection() as connection:
         await connection.execute("CREATE SCHEMA edge")
-        await connection.execute(str(CreateTable(NoteRow.__table__).compile(dialect=postgresql.dialect())))
+        await connection.execute(str(CreateTable(NOTES.table).compile(dialect=postgresql.dialect())))
     return empty_database
 
 
@@ -97,7 +97,8 @@ async def ask(context, **query):
 
 async def walk(context, meanwhile=(), **query):
     """Keys of every row, page by page; `meanwhile` has rows that come in after each page."""
-    found, cursor, coming = [], {}, iter(meanwhile)
+    found, coming = [], iter(meanwhile)
+    cursor: dict[str, str] = {}
     while True:
         page = await ask(context, **query, **cursor)
         found += [(told["code"], told["number"]) for told in page["data"]]

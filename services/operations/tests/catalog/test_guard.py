@@ -1,0 +1,23 @@
+"""The catalog is complete: a file in it that nobody lists would be served by nobody."""
+
+from pathlib import Path
+
+import operations.catalog
+from operations.catalog import RESOURCES, slice
+from takt_contracts.catalog import resources
+
+FOLDER = Path(operations.catalog.__file__).parent
+
+
+def test_every_file_of_the_catalog_is_in_resources():
+    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "slice"}
+    assert {resource.row.__module__.rpartition(".")[2] for resource in RESOURCES} == files
+    assert len(RESOURCES) == len(files)
+
+
+def test_the_catalog_serves_every_resource_it_lists():
+    assert slice.SLICE.resources == RESOURCES
+
+
+def test_every_resource_of_the_catalog_is_a_contract_that_others_can_find():
+    assert {resource.contract.plural for resource in RESOURCES} <= set(resources())
