@@ -108,11 +108,28 @@ def jwt_header(token: str) -> Mapping[str, Any]:
     parts = token.split(".")
     if len(parts) != 3 or not all(parts):
         raise ValueError("not a compact JWS")
-    raw = base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4))
-    header = json.loads(raw)
-    if not isinstance(header, dict):
-        raise ValueError("header is not an object")  # noqa: TRY004 -- callers treat every unreadable header alike
+    header = _strict_object(parts[0])
+    _strict_object(parts[1])
     return header
+
+
+def _strict_object(part: str) -> dict[str, Any]:
+    """A JSON object in which no name is there twice: two readers must not see two subjects. Raises ValueError."""
+    raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    try:
+        found = json.loads(raw, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError("not an object")  # noqa: TRY004 -- callers treat every unreadable part alike
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def decode(token: str, keys: KeySet) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import any_, bindparam, func, literal, select, update
 
 from gateway.identity.errors import LastAdministrator
 from gateway.identity.model import RefreshToken, SignIn, User, roles_text
@@ -19,9 +19,7 @@ _USERS = compile_statement(select(func.count()).select_from(User))
 _ROLES = func.string_to_array(User.held_roles, " ")
 _OTHER_ADMINISTRATORS = compile_statement(
     select(User.id)
-    .where(
-        User.active, _ROLES.contains([Role.ADMIN.value]), User.id != bindparam("id")
-    )
+    .where(User.active, literal(Role.ADMIN.value) == any_(_ROLES), User.id != bindparam("id"))
     .order_by(User.id)
     .with_for_update()
 )
