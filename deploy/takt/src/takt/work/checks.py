@@ -76,7 +76,7 @@ def locks() -> list[str]:
 def errors() -> list[str]:
     from takt.work import errors_page
 
-    return [*errors_page.incomplete(), *_stale({errors_page.PAGE: errors_page.page()})]
+    return [*errors_page.incomplete(), *stale({errors_page.PAGE: errors_page.page()})]
 
 
 def schemas() -> list[str]:
@@ -86,7 +86,7 @@ def schemas() -> list[str]:
 
     with migrated() as databases:
         missing = [line for name, database in databases.items() for line in drift(database, metadata_of(name))]
-        return missing + _stale({database_page.PAGE: database_page.page(databases)})
+        return missing + stale({database_page.PAGE: database_page.page(databases)})
 
 
 def contracts() -> list[str]:
@@ -117,7 +117,7 @@ def write_pages() -> list[Path]:
         return _write({errors_page.PAGE: errors_page.page(), database_page.PAGE: database_page.page(databases)})
 
 
-def _stale(pages: Mapping[str, str]) -> list[str]:
+def stale(pages: Mapping[str, str]) -> list[str]:
     found = []
     for name, text in pages.items():
         path = root() / name

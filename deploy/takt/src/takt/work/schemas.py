@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import CheckConstraint, Connection, MetaData
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -58,9 +59,11 @@ def drift(database: TestDatabase, described: MetaData) -> list[str]:
 
 def statements(database: TestDatabase, described: MetaData) -> tuple[str, str]:
     """Python that builds what is lacking, and that takes it back. Empty when nothing is."""
-    script = asyncio.run(_with_context(database, lambda context: produce_migrations(context, described)))
-    if script.upgrade_ops is None or script.upgrade_ops.is_empty() or script.downgrade_ops is None:
+    if not drift(database, described):
         return "", ""
+    script = asyncio.run(_with_context(database, lambda context: produce_migrations(context, described)))
+    assert script.upgrade_ops is not None
+    assert script.downgrade_ops is not None
     return render_python_code(script.upgrade_ops), render_python_code(script.downgrade_ops)
 
 
@@ -108,5 +111,5 @@ def _constraints(described: MetaData) -> set[str]:
         f"{table.name}.{constraint.name}"
         for table in described.tables.values()
         for constraint in table.constraints
-        if constraint.__visit_name__ in {"check_constraint", "column_check_constraint", "exclude_constraint"}
+        if isinstance(constraint, CheckConstraint | ExcludeConstraint)
     }

@@ -1,0 +1,59 @@
+"""Which tests run under which words, and when the coverage is enough."""
+
+import json
+
+import pytest
+
+from takt.work import testing, tools
+from takt.work.testing import covered
+
+
+def report(lines: tuple[int, int], branches: tuple[int, int]) -> str:
+    totals = {"covered_lines": lines[0], "num_statements": lines[1]}
+    return json.dumps({"totals": totals | {"covered_branches": branches[0], "num_branches": branches[1]}})
+
+
+@pytest.mark.parametrize(
+    ("lines", "branches", "enough"),
+    [
+        ((85, 100), (75, 100), True),
+        ((849, 1000), (100, 100), False),
+        ((100, 100), (749, 1000), False),
+        ((90, 100), (0, 0), True),
+    ],
+)
+def test_both_shares_must_be_reached(lines, branches, enough):
+    assert covered(report(lines, branches)).enough is enough
+
+
+def test_the_verdict_is_said_in_one_line():
+    assert str(covered(report((80, 100), (80, 100)))) == (
+        "coverage: lines 80.0 % (at least 85), branches 80.0 % (at least 75): TOO LOW"
+    )
+
+
+def test_tools_run_through_uv_where_uv_started_us(monkeypatch):
+    monkeypatch.setenv("UV", "/somewhere/uv")
+    assert tools.command(["-m", "x"], "bench") == [
+        *("/somewhere/uv", "run", "--quiet", "--group", "test", "--group", "bench"),
+        *("python", "-m", "x"),
+    ]
+
+    monkeypatch.delenv("UV")
+    assert tools.command(["-m", "x"], "test")[1:] == ["-m", "x"]
+
+
+QUICK = ["deploy/takt/tests/test_loopback.py", "-q", "-p", "no:cacheprovider"]
+
+
+def test_named_tests_run_as_named(monkeypatch):
+    monkeypatch.delenv("UV", raising=False)
+
+    assert testing.some([*QUICK, "-k", "only_this_machine"]) == 0
+    assert testing.some([*QUICK, "-k", "nothing_of_that_name"]) != 0
+
+
+def test_no_long_test_is_nothing_to_do_and_no_failure(monkeypatch):
+    monkeypatch.delenv("UV", raising=False)
+
+    assert testing.long(1, QUICK) == 0
