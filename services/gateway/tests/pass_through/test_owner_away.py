@@ -1,0 +1,62 @@
+"""What the caller hears when the owner is away, and when it comes back."""
+
+import asyncio
+import socket
+
+import pytest
+
+from plantkit.ids import new_id
+
+from .conftest import owner, serving
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        number: int = found.getsockname()[1]
+        return number
+
+
+@pytest.fixture(scope="module")
+def more_settings(port: int) -> dict[str, object]:
+    return {"operations_url": f"http://127.0.0.1:{port}"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_owner_that_is_down_is_503_with_a_time_to_come_back(admin, method):
+    answer = await admin.request(method, "/api/v1/items")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "service.away")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["service"] == "operations"
+
+
+async def test_it_works_again_once_the_owner_is_back_however_often(admin, port):
+    for _ in range(3):
+        async with serving(owner, port):
+            assert (await admin.get("/api/v1/items")).status_code == 200
+        assert (await admin.get("/api/v1/items")).status_code == 503
+
+
+async def test_an_owner_that_hangs_up_in_the_middle_is_503(admin, port):
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", port):
+        answer = await admin.post("/api/v1/items", json={"code": str(new_id())})
+
+    assert answer.status_code == 503
+
+
+async def test_an_owner_that_talks_nonsense_is_503(admin, port):
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"SSH-2.0-nonsense\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", port):
+        assert (await admin.get("/api/v1/items")).status_code == 503
