@@ -1,0 +1,52 @@
+"""`python -m bench commands|relay`: run, print the table, keep the JSON. Exit code 1 when a must is missed."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import commands, relay, report
+
+
+def main() -> int:
+    given = _parser().parse_args()
+    return _commands(given) if given.bench == "commands" else _relay(given)
+
+
+def _commands(given: argparse.Namespace) -> int:
+    pace = commands.Pace(given.rounds, given.seconds, given.connections)
+    rounds, verdicts = commands.run(pace)
+    title = f"commands: {pace.rounds} rounds of {pace.seconds:g} s, {pace.connections} connections; "
+    print(report.render(title + commands.describe(rounds), "commands/s", rounds, verdicts))
+    report.write(given.json, "commands", rounds, verdicts, pace=vars(pace))
+    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+
+
+def _relay(given: argparse.Namespace) -> int:
+    amount = relay.Amount(given.rounds, given.rows, given.aggregates)
+    rounds, verdicts = relay.run(amount)
+    title = f"relay: {amount.rounds} rounds of {amount.rows:,} rows over {amount.aggregates:,} aggregates"
+    print(report.render(title, "events/s", rounds, verdicts))
+    report.write(given.json, "relay", rounds, verdicts, amount=vars(amount))
+    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "takt bench", description="What we claim, beside the peers it is measured against."
+    )
+    benches = parser.add_subparsers(dest="bench", required=True)
+    for name, about in (("commands", commands.__doc__), ("relay", relay.__doc__)):
+        one = benches.add_parser(name, description=about)
+        one.add_argument("--rounds", type=int, default=5)
+        one.add_argument("--json", type=Path, default=Path("bench") / "results" / f"{name}.json")
+        if name == "commands":
+            one.add_argument("--seconds", type=float, default=4.0, help="of each turn, after a second to warm up")
+            one.add_argument("--connections", type=int, default=16)
+        else:
+            one.add_argument("--rows", type=int, default=40_000)
+            one.add_argument("--aggregates", type=int, default=2_000)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
