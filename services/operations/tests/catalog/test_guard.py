@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import operations.catalog
-from operations.catalog import RESOURCES, slice
+from operations.catalog import RESOURCES
+from operations.catalog.slice import SLICE
 from takt_contracts.catalog import resources
 
 FOLDER = Path(operations.catalog.__file__).parent
@@ -16,7 +17,7 @@ def test_every_file_of_the_catalog_is_in_resources():
 
 
 def test_the_catalog_serves_every_resource_it_lists():
-    assert slice.SLICE.resources == RESOURCES
+    assert SLICE.resources == RESOURCES
 
 
 def test_every_resource_of_the_catalog_is_a_contract_that_others_can_find():
