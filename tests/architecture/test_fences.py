@@ -22,6 +22,7 @@ BREAKS = {
     "test-tools": ("services/gateway/src/gateway/settings.py", "import pytest"),
     "guard": ("deploy/takt/src/takt/locks.py", "import typer"),
     "slices": ("services/operations/src/operations/production/model.py", "import operations.production.routes"),
+    "gateway": ("services/gateway/src/gateway/stream/rules.py", "import gateway.identity.model"),
     "operations": ("services/operations/src/operations/catalog/items.py", "import operations.production.rules"),
 }
 
