@@ -9,11 +9,11 @@ import pytest
 from plantkit.testing.database import copied
 from plantkit.testing.fixtures import Signer
 from takt.stack.children import Children
-from tests.faults.harness import keys
+from tests.faults.harness import keys, topics
 from tests.faults.harness.ledger import TABLES
 from tests.faults.harness.plant import SERVICE, Plant, ended
 from tests.faults.harness.processes import MODULES
-from tests.faults.harness.writers import COUNTERS
+from tests.faults.harness.writers import COUNTERS, Writers
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +55,13 @@ async def plant(
         )
         with ended(made):
             yield made
+
+
+@pytest.fixture
+async def writers(plant: Plant) -> AsyncIterator[Writers]:
+    """They write from the start of the run into a topic of its own."""
+    async with topics.made(plant.bootstrap, plant.topic):
+        made = Writers(plant)
+        await made.start()
+        yield made
+        await made.stop()

@@ -1,28 +1,21 @@
 """A relay is killed at each of its dangerous moments; another takes over. Nothing is lost and order per key holds."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.faults.checkers.verdict import Truth, overall
-from tests.faults.harness import tables, telling, topics
+from tests.faults.harness import tables, telling
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import KILLED, Child
+from tests.faults.harness.reports import passes
 from tests.faults.harness.writers import Writers
 
 pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
 PASSAGES = (1, 2, 17)
-
-
-@pytest.fixture
-async def writers(plant: Plant) -> AsyncIterator[Writers]:
-    """Writing from the start of the run."""
-    async with topics.made(plant.bootstrap, plant.topic):
-        made = Writers(plant)
-        await made.start()
-        yield made
-        await made.stop()
+_TAKE_A_SLOT = """
+UPDATE relay_slots SET owner = 'somebody else', epoch = epoch + 1, expires_at = clock_timestamp()
+WHERE slot = (SELECT slot FROM relay_slots WHERE owner <> 'somebody else' ORDER BY slot LIMIT 1)
+"""
 
 
 async def judged(plant: Plant, writers: Writers, heir: Child, *, faults: int) -> None:
@@ -31,9 +24,7 @@ async def judged(plant: Plant, writers: Writers, heir: Child, *, faults: int) ->
     await writers.stop()
     await tables.drained(plant)
     heir.stop()
-    verdicts = await telling.verdicts(plant, writers.history, faults=faults)
-    print(*verdicts, sep="\n")
-    assert overall(verdicts) is Truth.TRUE, "\n".join(map(str, verdicts))
+    passes(await telling.verdicts(plant, writers.history, faults=faults))
 
 
 @pytest.mark.parametrize("passage", PASSAGES)
@@ -43,3 +34,47 @@ async def test_a_killed_relay_loses_nothing(plant: Plant, writers: Writers, poin
     code = await victim.ended(within_s=10)
 
     await judged(plant, writers, plant.messaging("relay"), faults=int(code == KILLED))
+
+
+@pytest.mark.parametrize("passage", PASSAGES)
+async def test_a_relay_killed_when_it_finds_its_slots_taken_loses_nothing(
+    plant: Plant, writers: Writers, passage: int
+) -> None:
+    """Somebody takes a slot whenever it has some, as a relay does whose clock says that the lease is over."""
+    victim = plant.messaging("relay", crash=f"relay.after_lease_lost:{passage}")
+    async with tables.superuser(plant) as connection:
+        while victim.code is None:
+            await connection.execute(_TAKE_A_SLOT)
+            await asyncio.sleep(0.05)
+
+    await judged(plant, writers, plant.messaging("relay"), faults=int(victim.code == KILLED))
+
+
+async def test_a_relay_that_slept_past_its_lease_is_fenced_and_dies_of_it_without_loss(
+    plant: Plant, writers: Writers
+) -> None:
+    victim, heir = await asleep_past_its_lease(plant, crash="relay.after_lease_lost:1")
+    victim.resume()
+    code = await victim.ended(within_s=10)
+
+    await judged(plant, writers, heir, faults=int(code == KILLED))
+
+
+async def test_a_relay_that_slept_past_its_lease_wakes_up_beside_its_heir_in_order(
+    plant: Plant, writers: Writers
+) -> None:
+    victim, heir = await asleep_past_its_lease(plant, crash=None)
+    victim.resume()
+
+    await judged(plant, writers, heir, faults=1)
+
+
+async def asleep_past_its_lease(plant: Plant, crash: str | None) -> tuple[Child, Child]:
+    """Paused while it publishes; somebody else has all that it owned."""
+    sleeper = plant.messaging("relay", crash=crash)
+    await tables.becomes(plant, True, tables.PUBLISHING, within_s=10)
+    owner = await tables.value(plant, "SELECT max(owner) FROM relay_slots")
+    sleeper.pause()
+    heir = plant.messaging("relay")
+    await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=10)
+    return sleeper, heir

@@ -41,12 +41,24 @@ async def becomes(plant: Plant, wanted: Any, query: str, *arguments: Any, within
             await asyncio.sleep(0.05)
 
 
+PUBLISHING = "SELECT count(*) > 0 FROM outbox WHERE published_at IS NOT NULL"
 UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
 
 
 async def drained(plant: Plant, within_s: float = 20.0) -> None:
     """Everything that was committed has been acknowledged by the broker."""
     await becomes(plant, 0, UNPUBLISHED, within_s=within_s)
+
+
+async def quiet(plant: Plant, within_s: float = 10.0) -> None:
+    """Nothing has been marked for half a second: a wrong relay may never finish. Raises Stuck."""
+    deadline, last = time.monotonic() + within_s, -1
+    async with superuser(plant) as connection:
+        while (left := await connection.fetchval(UNPUBLISHED)) not in {0, last}:
+            if time.monotonic() > deadline:
+                raise Stuck(f"{left} facts are unpublished and it goes on")
+            last = left
+            await asyncio.sleep(0.5)
 
 
 async def told(plant: Plant, topic: str) -> set[str]:

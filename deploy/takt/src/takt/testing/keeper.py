@@ -17,6 +17,8 @@ from takt.embedded.postgres import Postgres
 
 # Nothing here has to survive a power cut: what the tests prove is order and visibility, and that needs no fsync.
 _FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
+# A consumer that a test killed is missed within seconds.
+_KAFKA_FOR_TESTS = {"group.min.session.timeout.ms": "1000"}
 
 Stop = Callable[[], None]
 
@@ -27,7 +29,7 @@ def postgres(folder: Path) -> tuple[str, Stop]:
 
 
 def kafka(folder: Path) -> tuple[str, Stop]:
-    cluster = Kafka.start(folder)
+    cluster = Kafka.start(folder, settings=_KAFKA_FOR_TESTS)
     return cluster.bootstrap, cluster.stop
 
 
