@@ -5,8 +5,6 @@ import pytest
 from operations.app import SERVICE
 from plantkit.service import Service
 
-pytest_plugins: list[str] = []
-
 
 @pytest.fixture(scope="session")
 def service() -> Service:

@@ -26,6 +26,16 @@ def test_both_shares_must_be_reached(lines, branches, enough):
     assert covered(report(lines, branches)).enough is enough
 
 
+@pytest.mark.parametrize("rest", [["libs"], ["-k", "x"], ["-kx"], ["--lf"], ["-x", "a/test_b.py::test_c"]])
+def test_a_part_gets_no_verdict(rest):
+    assert testing.selects(rest)
+
+
+@pytest.mark.parametrize("rest", [[], ["--require-all"], ["-x", "-vv", "--durations=20"]])
+def test_how_to_run_is_not_what_to_run(rest):
+    assert not testing.selects(rest)
+
+
 def test_the_verdict_is_said_in_one_line():
     assert str(covered(report((80, 100), (80, 100)))) == (
         "coverage: lines 80.0 % (at least 85), branches 80.0 % (at least 75): TOO LOW"

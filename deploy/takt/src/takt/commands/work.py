@@ -19,7 +19,7 @@ def run_tests(
     minutes: Annotated[float, typer.Option(help="budget of --long")] = 20,
     require_all: Annotated[bool, typer.Option("--require-all", help="an absent foreign program fails")] = False,
 ) -> None:
-    """Run the tests. Without arguments: all but the long ones, with the verdict on coverage."""
+    """Run the tests. Nothing picked: all but the long ones, with the verdict on coverage."""
     from takt.work import testing
 
     passed_on = [*(rest or ()), *(["--require-all"] if require_all else [])]
@@ -27,7 +27,7 @@ def run_tests(
         code = testing.long(minutes, passed_on)
     elif fast:
         code = testing.fast(passed_on)
-    elif rest:
+    elif testing.selects(passed_on):
         code = testing.some(passed_on)
     else:
         code = testing.everything(passed_on)

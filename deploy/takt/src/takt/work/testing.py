@@ -11,6 +11,18 @@ from takt.work.tools import git, python
 
 LINES_AT_LEAST, BRANCHES_AT_LEAST = 85.0, 75.0
 _NOTHING_COLLECTED = 5  # pytest's exit code
+_PICKING = (
+    "-k",
+    "-m",
+    "--lf",
+    "--last-failed",
+    "--sw",
+    "--stepwise",
+    "--deselect",
+    "--ignore",
+    "--co",
+    "--collect-only",
+)
 _IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
 
 
@@ -49,6 +61,11 @@ def _percent(part: int, whole: int) -> float:
 def fast(rest: Sequence[str]) -> int:
     """The pure tests: no database, no broker."""
     return python("-m", "pytest", "-m", "not db and not broker and not long", *_IN_PARALLEL, *rest)
+
+
+def selects(rest: Sequence[str]) -> bool:
+    """Whether these arguments of pytest leave tests out: a path, a value, or an option that picks."""
+    return any(not word.startswith("-") or word.startswith(_PICKING) for word in rest)
 
 
 def some(rest: Sequence[str]) -> int:
