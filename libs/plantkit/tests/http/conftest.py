@@ -89,6 +89,12 @@ async def act(code: Annotated[Code, Path()], body: Thing, request: Request) -> d
     return {"key": request.state.keyed.key, "digest": request.state.keyed.request_sha256.hex()}
 
 
+@router.get("/lists")
+@allow(Role.VIEWER)
+async def lists(state: Annotated[list[str] | None, Query()] = None) -> list[str]:
+    return state or []
+
+
 @router.get("/away")
 @public
 async def away() -> None:

@@ -80,7 +80,7 @@ async def test_a_missing_if_match_comes_after_404_and_before_422(edge, planner):
 async def test_a_method_that_does_not_exist_is_refused_before_the_token_is_asked(edge):
     reply = await edge.put("/things/A-1")
     assert (reply.status_code, reply.json()["code"]) == (405, "request.method-not-allowed")
-    assert reply.headers["allow"]
+    assert reply.headers["allow"] == "GET, PATCH"
 
 
 async def test_every_wrong_field_is_named_with_a_code(edge, planner):
@@ -135,6 +135,11 @@ async def test_a_query_that_is_not_understood_is_malformed(edge, planner, query,
 async def test_an_unknown_query_name_is_answered_with_the_known_ones(edge, planner):
     reply = await edge.get("/things/A-1?deep=1", headers=planner)
     assert reply.json()["allowed"] == ["depth"]
+
+
+async def test_a_query_name_that_takes_a_list_may_come_again(edge, planner):
+    reply = await edge.get("/lists?state=a&state=b", headers=planner)
+    assert reply.json() == ["a", "b"]
 
 
 async def test_a_path_with_nul_is_no_path(edge, planner):

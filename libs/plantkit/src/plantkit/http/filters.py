@@ -4,7 +4,7 @@ limit=50  cursor=...  sort=-due,order_no  fields=a,b  q=text  total=true  archiv
 <field>=v  <field>__gte=v  __gt  __lte  __lt  <field>__in=a,b  <field>__isnull=true
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -141,17 +141,19 @@ def parameters(grammar: Grammar) -> list[dict[str, Any]]:
     """The query of a list as OpenAPI parameters."""
     limit = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
     sort = "Fields separated by commas; a minus sorts downwards. One of: " + ", ".join(grammar.compared)
+    shown = "Only these, separated by commas: " + ", ".join(grammar.shown)
     flag_schema = {"type": "boolean", "default": False}
     told = [
         _parameter("limit", limit, "Rows of a page."),
-        _parameter("cursor", {"type": "string"}, "`page.next` of the page before."),
-        _parameter("sort", {"type": "string"}, sort),
-        _parameter("fields", {"type": "string"}, "Only these, separated by commas: " + ", ".join(grammar.shown)),
+        _parameter("cursor", {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}, "`page.next` of the page before."),
+        _parameter("sort", _names_schema("-?", grammar.compared), sort),
+        _parameter("fields", _names_schema("", grammar.shown), shown),
         _parameter("total", flag_schema, "Also count all rows that match."),
         _parameter("archived", flag_schema, "Also show archived ones."),
     ]
     if grammar.search:
-        told.append(_parameter("q", {"type": "string"}, "Text to look for in " + ", ".join(grammar.search)))
+        text = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT}
+        told.append(_parameter("q", text, "Text to look for in " + ", ".join(grammar.search)))
     for field in grammar.compared.values():
         told += [
             _parameter(_name(field.name, op), _schema(grammar.adapters[field.name], op), None) for op in ops_of(field)
@@ -170,10 +172,15 @@ def _parameter(name: str, schema: Mapping[str, Any], description: str | None) ->
     return told if description is None else {**told, "description": description}
 
 
+def _names_schema(prefix: str, names: Iterable[str]) -> Mapping[str, Any]:
+    one = f"{prefix}({'|'.join(names)})"
+    return {"type": "string", "pattern": f"^{one}(,{one})*$"}
+
+
 def _schema(adapter: TypeAdapter[Any], op: Op) -> Mapping[str, Any]:
     if op is Op.ISNULL:
         return {"type": "boolean"}
-    return {"type": "string"} if op is Op.IN else adapter.json_schema()
+    return {"type": "string", "minLength": 1} if op is Op.IN else adapter.json_schema()
 
 
 def _name(field: str, op: Op) -> str:

@@ -4,8 +4,8 @@ import re
 import time
 from typing import Any
 
-from structlog.contextvars import bind_contextvars, clear_contextvars
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from plantkit.db.tx import Origin
 from plantkit.ids import new_id

@@ -50,24 +50,22 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def refuse_unreadable(request: Request) -> None:
-    """NUL is in no key and in no value, and a name comes once. Raises NoSuchPath, BadQueryValue."""
-    if "\0" in request.url.path or any("\0" in str(value) for value in request.path_params.values()):
+    """NUL is in no key and in no value. Raises NoSuchPath, BadQueryValue."""
+    if "\0" in request.scope["path"]:
         raise NoSuchPath("There is nothing at this path.")
-    given = request.query_params.multi_items()
-    for name, value in given:
-        if "\0" in name or "\0" in value:
-            raise BadQueryValue("A query parameter holds NUL.")
-    for name, times in Counter(name for name, _ in given).items():
-        if times > 1:
-            raise BadQueryValue(f"The query parameter {name[:80]} comes {times} times.")
+    if any("\0" in name or "\0" in value for name, value in request.query_params.multi_items()):
+        raise BadQueryValue("A query parameter holds NUL.")
 
 
-def refuse_query(request: Request, known: frozenset[str]) -> None:
-    for name in request.query_params:
+def refuse_query(request: Request, known: frozenset[str], lists: frozenset[str]) -> None:
+    """Every name is known, and comes once unless it takes a list. Raises UnknownQueryName, BadQueryValue."""
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
             allowed = sorted(known)
             listed = ", ".join(allowed) or "none"
             raise UnknownQueryName(f"There is no query parameter {name[:80]}; known: {listed}.", allowed=allowed)
+        if times > 1 and name not in lists:
+            raise BadQueryValue(f"The query parameter {name[:80]} comes {times} times.")
 
 
 def _is_json(content_type: str) -> bool:

@@ -4,13 +4,14 @@
 428 / 412 need the row, so a handler raises them, and a guard raises them here when the body is already invalid.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from fastapi import APIRouter, Request, Response, params
+from fastapi import APIRouter, HTTPException, Request, Response, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from plantkit.auth.principal import Principal
 from plantkit.context import Context
@@ -38,10 +39,23 @@ class KitRoute(APIRoute):
         options["openapi_extra"] = described(policy, methods, options.get("openapi_extra"))
         super().__init__(path, endpoint, **options)
         self.responses = refusals(policy, methods, body=self.body_field is not None, own=self.responses)
+        self.allowed: set[str] = set(self.methods or ())
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A method that only this endpoint lacks may be another's of the same path: 405 names all of the path."""
+        if scope["method"] not in (self.methods or ()):
+            raise HTTPException(405, headers={"allow": ", ".join(sorted(self.allowed))})
+        await super().handle(scope, receive, send)
 
     def get_route_handler(self) -> Answer:
         answer = super().get_route_handler()
-        gate = Gate(policy_of(self.endpoint), _query_names(self.dependant), self._reads_json())
+        policy, query = policy_of(self.endpoint), list(_query_fields(self.dependant))
+        gate = Gate(
+            policy=policy,
+            query=policy.query.union(field.alias for field in query),
+            lists=frozenset(field.alias for field in query if _is_list(field.field_info.annotation)),
+            reads_json=self._reads_json(),
+        )
 
         async def checked(request: Request) -> Response:
             return await gate.let_through(request, answer)
@@ -57,6 +71,15 @@ class Routes(APIRouter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(route_class=KitRoute, redirect_slashes=False, **options)
+        self._allowed: dict[str, set[str]] = {}
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().add_api_route(path, endpoint, **options)
+        route = self.routes[-1]
+        assert isinstance(route, KitRoute)
+        together = self._allowed.setdefault(route.path, set())
+        together |= route.allowed
+        route.allowed = together
 
 
 def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:
@@ -66,17 +89,23 @@ def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:
     return policy
 
 
-def _query_names(dependant: Any) -> frozenset[str]:
-    own = frozenset(field.alias for field in dependant.query_params)
-    return own.union(*(_query_names(inner) for inner in dependant.dependencies))
+def _query_fields(dependant: Any) -> Iterator[Any]:
+    yield from dependant.query_params
+    for inner in dependant.dependencies:
+        yield from _query_fields(inner)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in (list, set, tuple) or any(_is_list(option) for option in get_args(annotation))
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The checks of one endpoint in their order."""
+    """The checks of one endpoint in their order. `query` are the names it takes, `lists` those it takes repeatedly."""
 
     policy: Policy
     query: frozenset[str]
+    lists: frozenset[str]
     reads_json: bool
 
     async def let_through(self, request: Request, answer: Answer) -> Response:
@@ -105,7 +134,7 @@ class Gate:
     def _read(self, request: Request, context: Context, body: bytes) -> Request:
         refuse_unreadable(request)
         if not self.policy.forwarded:
-            refuse_query(request, self.query | self.policy.query)
+            refuse_query(request, self.query, self.lists)
             _check_consistency(request, context)
         if request.method in WRITES:
             request.state.if_match = IfMatch.parse(request.headers.get("if-match"))
@@ -134,5 +163,5 @@ def _check_consistency(request: Request, context: Context) -> None:
 
 def _keyed(request: Request, key: str, value: Any) -> Keyed:
     principal: Principal = request.state.principal
-    told = idempotency.digest(request.method, request.url.path, request.url.query, value)
+    told = idempotency.digest(request.method, request.scope["path"], request.url.query, value)
     return Keyed(principal.id, key, told)
