@@ -6,6 +6,7 @@ import sys
 
 PROGRAM = """
 import logging
+from faststream.kafka import KafkaBroker
 from plantkit.observability import logs
 logs.start("INFO")
 logs.get("operations.production").info("operation.started", order="WO-1")
@@ -14,6 +15,7 @@ try:
     1 / 0
 except ZeroDivisionError as error:
     logs.get("plantkit").error("it.failed", exc_info=error)
+logging.getLogger("faststream").warning("a library's \\x9b[31mown \\u2028format\\x85")
 """
 FIELDS = [
     "timestamp", "level", "logger", "message", "module", "function", "line",
@@ -23,7 +25,7 @@ FIELDS = [
 
 def lines() -> list[dict[str, object]]:
     printed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
-    return [json.loads(line) for line in printed.splitlines()]
+    return [json.loads(line) for line in printed.splitlines()]  # splits at every sign that any reader breaks at
 
 
 def test_every_line_has_the_same_fields_first() -> None:
@@ -42,9 +44,16 @@ def test_own_fields_ride_along() -> None:
 def test_a_line_break_in_foreign_words_makes_no_second_line() -> None:
     found = lines()
 
-    assert len(found) == 3
+    assert len(found) == 4
     assert found[1]["message"] == 'their words\n{"level": "fatal"}'
 
 
 def test_a_failure_carries_its_traceback() -> None:
     assert "ZeroDivisionError" in str(lines()[2]["exception"])
+
+
+def test_a_library_with_a_format_of_its_own_speaks_ours_and_commands_no_terminal() -> None:
+    foreign = lines()[3]
+
+    assert (foreign["logger"], foreign["level"]) == ("faststream", "warning")
+    assert foreign["message"] == "a library's \x9b[31mown \u2028format\x85"

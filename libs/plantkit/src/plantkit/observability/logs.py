@@ -4,6 +4,7 @@ Ids and codes go in; bodies, names, tokens and free text do not.
 """
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -27,6 +28,7 @@ FIELDS = (
     "resource",
     "duration_ms",
 )
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
 _CALLSITE = structlog.processors.CallsiteParameterAdder(
     [
         structlog.processors.CallsiteParameter.MODULE,
@@ -44,9 +46,9 @@ def start(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("uvicorn.access", "aiokafka", "kafka", "httpx", "httpcore"):
+    for noisy in ("uvicorn.access", "aiokafka", "kafka", "faststream", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    for own in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for own in ("uvicorn", "uvicorn.error", "uvicorn.access", "faststream"):
         logging.getLogger(own).handlers.clear()
         logging.getLogger(own).propagate = True
     structlog.configure(
@@ -91,7 +93,8 @@ def _complete(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
     event.pop("_record", None)
     event.pop("_from_structlog", None)
-    return orjson.dumps(event, default=_text).decode()
+    line = orjson.dumps(event, default=_text).decode()
+    return _BREAKS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)  # what terminals and some readers take as commands
 
 
 def _text(value: Any) -> str:
