@@ -81,8 +81,14 @@ function line(event, isFresh) {
   return made;
 }
 
+// Administrators are told of audit entries and sign-ins too; this page is about the plant.
+function isOfThePlant(event) {
+  const [, service, entity] = event.type.split(".");
+  return service !== "gateway" && entity !== "audit";
+}
+
 function show(event, isFresh) {
-  if (seen.has(event.id)) return;
+  if (seen.has(event.id) || !isOfThePlant(event)) return;
   seen.add(event.id);
   at("empty").hidden = true;
   at("log").hidden = false;
