@@ -13,6 +13,7 @@ from tests.faults.harness import keys, topics
 from tests.faults.harness.ledger import TABLES
 from tests.faults.harness.plant import SERVICE, Plant, ended
 from tests.faults.harness.processes import MODULES
+from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import COUNTERS, Writers
 
 
@@ -65,3 +66,12 @@ async def writers(plant: Plant) -> AsyncIterator[Writers]:
         await made.start()
         yield made
         await made.stop()
+
+
+@pytest.fixture
+async def sent(plant: Plant) -> AsyncIterator[Ticks]:
+    """The first seven versions of every key are in a topic of the run's own, and nobody has read them."""
+    async with topics.made(plant.bootstrap, plant.topic):
+        made = Ticks(plant)
+        await made.send(range(1, 8))
+        yield made

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -10,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from tests.faults.checkers.order import Record
 
 PARTITIONS = 6
+Raw = tuple[str, bytes, bytes, list[tuple[str, bytes]]]
+"""Topic, key, value, headers."""
 
 
 @asynccontextmanager
@@ -27,13 +28,13 @@ async def made(bootstrap: str, topic: str) -> AsyncIterator[str]:
 
 async def ends(bootstrap: str, topics: Collection[str]) -> dict[TopicPartition, int]:
     """Where the log ends now."""
-    async with _reader(bootstrap) as reader:
+    async with onlooker(bootstrap) as reader:
         return await _ends(reader, topics)
 
 
 async def read(bootstrap: str, topics: Collection[str], since: Mapping[TopicPartition, int]) -> list[ConsumerRecord]:
     """Every record from `since` (missing: from the beginning) to the present end, in the order of its partition."""
-    async with _reader(bootstrap) as reader:
+    async with onlooker(bootstrap) as reader:
         last = await _ends(reader, topics)
         reader.assign(list(last))
         for partition in last:
@@ -45,8 +46,8 @@ async def read(bootstrap: str, topics: Collection[str], since: Mapping[TopicPart
     return found
 
 
-async def send(bootstrap: str, records: Iterable[tuple[str, bytes, bytes, list[tuple[str, bytes]]]]) -> None:
-    """Raw (topic, key, value, headers), in this order."""
+async def send(bootstrap: str, records: Iterable[Raw]) -> None:
+    """Raw records, in this order."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all")
     await producer.start()
     try:
@@ -70,8 +71,11 @@ def headers_of(raw: ConsumerRecord) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _reader(bootstrap: str) -> AsyncIterator[Any]:
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100)
+async def onlooker(bootstrap: str, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    """A client that reads; of a group it sees the offsets, and is no member."""
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False, fetch_max_wait_ms=100
+    )
     await reader.start()
     try:
         yield reader
