@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.plantkit.tests.messaging.support import SERVICE, Machinery, MachinerySettings, ticked
@@ -52,26 +53,30 @@ async def scratch(postgres_server: str) -> AsyncIterator[str]:
     await admin.close()
 
 
-@pytest.fixture
-async def machinery(scratch: str, request: pytest.FixtureRequest) -> AsyncIterator[Machinery]:
-    """The tables, and settings that point at the broker when the test has one."""
-    broker = request.getfixturevalue("kafka_bootstrap") if request.node.get_closest_marker("broker") else "127.0.0.1:1"
+def context_of(url: str, bootstrap: str, secret: str) -> Context:
     settings = MachinerySettings(
-        mode=Mode.EMBEDDED, plant="test", port=0, database_url=scratch, kafka_bootstrap=broker,
-        jwks_url="http://127.0.0.1:1/jwks.json", cursor_secret=secrets.token_hex(32), kafka_session_timeout_ms=6000,
+        mode=Mode.EMBEDDED, plant="test", port=0, database_url=SecretStr(url), kafka_bootstrap=bootstrap,
+        jwks_url="http://127.0.0.1:1/jwks.json", cursor_secret=SecretStr(secret), kafka_session_timeout_ms=6000,
     )  # fmt: skip
     db, wake = Database(settings), Wake()
-    context = Context(
+    return Context(
         settings=settings,
         db=db,
         clock=utc_now,
         verifier=Verifier(settings.jwks_url),
         wake=wake,
         refusals=Refusals(db, settings, utc_now, wake),
-        consistency=Consistency(settings.cursor_secret.get_secret_value(), SERVICE),
+        consistency=Consistency(secret, SERVICE),
     )
-    yield Machinery(settings, context)
-    await db.dispose()
+
+
+@pytest.fixture
+async def machinery(scratch: str, request: pytest.FixtureRequest) -> AsyncIterator[Machinery]:
+    """The tables, and settings that point at the broker when the test has one."""
+    broker = request.getfixturevalue("kafka_bootstrap") if request.node.get_closest_marker("broker") else "127.0.0.1:1"
+    context = context_of(scratch, broker, secrets.token_hex(32))
+    yield Machinery(context.settings, context)
+    await context.db.dispose()
 
 
 @pytest.fixture
@@ -88,7 +93,7 @@ def eventually() -> Eventually:
 
     async def wait(look: Callable[[], Any], within_s: float = 15.0) -> Any:
         async with asyncio.timeout(within_s):
-            while not (found := await look() if asyncio.iscoroutinefunction(look) else look()):
+            while not (found := await look() if asyncio.iscoroutinefunction(look) else look()):  # noqa: ASYNC110  # may be anything
                 await asyncio.sleep(0.05)
             return found
 

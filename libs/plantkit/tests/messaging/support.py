@@ -29,7 +29,7 @@ class MachinerySettings(ServiceSettings):
 class Machinery:
     """A database that holds nothing but the machinery's tables."""
 
-    settings: MachinerySettings
+    settings: ServiceSettings
     context: Context
 
     @asynccontextmanager
@@ -121,14 +121,13 @@ async def commit(connection: asyncpg.Connection, rows: Iterable[Row]) -> None:
 
 async def whole_topic(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     """Every record of a topic, partition by partition, read without a group."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         numbers = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or set()
         partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         records: list[ConsumerRecord] = []
         while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():

@@ -1,4 +1,4 @@
-"""Consumers against the real broker: once, in order, whatever comes twice, late, broken or while somebody else joins."""
+"""Consumers against the real broker: once, in order, whatever comes twice, late, broken, or while others join."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,7 +50,7 @@ async def consuming(machinery: Machinery, consumer: Consumer, **options: Any) ->
 async def until(machinery: Machinery, expected: dict[str, list[int]], within_s: float = 20) -> None:
     try:
         async with asyncio.timeout(within_s):
-            while await effects(machinery) != expected:
+            while await effects(machinery) != expected:  # noqa: ASYNC110  # only the database knows
                 await asyncio.sleep(0.05)
     except TimeoutError:
         assert await effects(machinery) == expected
@@ -171,7 +171,7 @@ POISON: dict[str, Callable[[type[Event]], dict[str, Any]]] = {
 
 async def send_poison(producer: Any, event: type[Event], changes: dict[str, Any]) -> None:
     told = {name: value.encode() for name, value in headers(event, "K", 2).items()}
-    told.pop(changes.get("drop"), None)
+    told.pop(changes.get("drop", ""), None)
     told |= dict(changes.get("headers", []))
     value = changes.get("value", body("K", 2).encode())
     await producer.send_and_wait(event.topic, value, key=b"K", headers=list(told.items()))
@@ -257,7 +257,7 @@ async def test_trouble_with_the_database_retries_the_batch_and_parks_nothing(mac
 
 
 async def test_a_database_that_ends_our_sessions_costs_nothing_but_time(machinery, event):
-    ended = []
+    ended: list[bool] = []
 
     async def handle(tx: Any, deliveries: Any) -> None:
         await keep_versions(tx, deliveries)
@@ -294,8 +294,7 @@ async def test_an_offset_that_the_log_no_longer_holds_is_not_skipped(machinery, 
         await tell(producer, event, "C-1", 1)
         async with consuming(machinery, keeper(event, group="tests.range")):
             await until(machinery, {"C-1": [1]})
-        for version in (2, 3):
-            told = await producer.send_and_wait(event.topic, body("C-1", version).encode(), key=b"C-1")
+        told = await producer.send_and_wait(event.topic, body("C-1", 2).encode(), key=b"C-1")
     admin = AIOKafkaAdminClient(bootstrap_servers=machinery.settings.kafka_bootstrap)
     await admin.start()
     place = TopicPartition(event.topic, told.partition)

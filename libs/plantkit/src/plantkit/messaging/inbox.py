@@ -62,8 +62,9 @@ class VersionGuard:
     async def fresh(self, connection: asyncpg.Connection, consumer: str, deliveries: Deliveries) -> Deliveries:
         highest: dict[tuple[str, str], int] = {}
         for delivery in deliveries:
-            subject = (delivery.topic, delivery.subject)
-            highest[subject] = max(delivery.version, highest.get(subject, 0))
+            subject, version = (delivery.topic, delivery.subject), delivery.version
+            if version > highest.get(subject, 0):
+                highest[subject] = version
         topics, subjects = [topic for topic, _ in highest], [subject for _, subject in highest]
         raised = await connection.fetch(_RAISE, consumer, topics, subjects, list(highest.values()))
         seen = {(topic, subject): version for topic, subject, version in raised}

@@ -6,7 +6,6 @@ contracts' reader, which finds the words for what is wrong.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -19,32 +18,26 @@ from takt_contracts.event import Event
 
 E = TypeVar("E", bound=Event)
 _DEEPEST = 100
+_JSON = CONTENT_TYPE.encode()
 _ESSENTIAL = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_partitionkey")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Delivery(Generic[E]):
     """One event as it was delivered. The same event may come again; the kit has dropped what the inbox knows."""
 
     record: ConsumerRecord
+    topic: str
     id: str
     source: str
     type: str
     subject: str
+    version: int
     event: E
 
     @property
-    def topic(self) -> str:
-        topic: str = self.record.topic
-        return topic
-
-    @property
-    def version(self) -> int:
-        return self.event.version
-
-    @cached_property
     def envelope(self) -> Envelope:
-        """All attributes: times, correlation, who did it."""
+        """All attributes: times, correlation, who did it. Read anew each time."""
         return from_headers(self.record.headers)
 
     @property
@@ -90,7 +83,9 @@ class Reader:
         if record.key is not None and record.key != headers.get("ce_partitionkey", subject).encode():
             raise _Refused("event.wrong-key", "The record's key is not the event's subject.")
         event = _validated(wanted, record.value)
-        return Delivery(record, headers["ce_id"], headers["ce_source"], type_, subject, event)
+        return Delivery(
+            record, record.topic, headers["ce_id"], headers["ce_source"], type_, subject, event.version, event
+        )
 
 
 class _Refused(Exception):
@@ -100,19 +95,20 @@ class _Refused(Exception):
 
 
 def _plain(record: ConsumerRecord) -> dict[str, str] | None:
-    """The headers, if they are plainly in order."""
+    """The headers that matter, if all of them are plainly in order."""
+    headers: dict[str, bytes] = dict(record.headers)
     try:
-        headers = {name: value.decode() for name, value in record.headers}
+        text = b"".join(headers.values()).decode()
+        found = {name: headers[name].decode() for name in _ESSENTIAL if name in headers}
         sound = (
             len(headers) == len(record.headers)
-            and headers["ce_specversion"] == "1.0"
-            and headers.get("content-type", CONTENT_TYPE) == CONTENT_TYPE
-            and all((headers["ce_id"], headers["ce_source"], headers["ce_type"]))
+            and headers["ce_specversion"] == b"1.0"
+            and headers.get("content-type", _JSON) == _JSON
+            and all((found["ce_id"], found["ce_source"], found["ce_type"]))
         )
-    except (AttributeError, UnicodeDecodeError, KeyError):
+    except (TypeError, UnicodeDecodeError, KeyError):
         return None
-    text = "".join(headers.values())
-    return headers if sound and text.isprintable() and len(text) < MAX_BYTES else None
+    return found if sound and text.isascii() and text.isprintable() and len(text) <= MAX_BYTES else None
 
 
 def _strict(record: ConsumerRecord) -> dict[str, str]:

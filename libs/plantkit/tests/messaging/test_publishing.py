@@ -1,0 +1,170 @@
+"""The relay against the real broker: what arrives, and what holds back its own aggregate only."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka.partitioner import murmur2
+
+from libs.plantkit.tests.messaging.support import (
+    Machinery,
+    commit,
+    first_seen,
+    outbox_row,
+    ticked,
+    whole_topic,
+)
+from plantkit.messaging.metrics import OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING
+from plantkit.messaging.provision import WrongTopic, ensure_topics
+from plantkit.messaging.relay import Pace, Relay
+from plantkit.messaging.upkeep import measure_outbox, tidy
+from takt_contracts.catalog import topic_of
+
+pytestmark = [pytest.mark.db, pytest.mark.broker]
+
+
+@asynccontextmanager
+async def relaying(machinery: Machinery, pace: Pace) -> AsyncIterator[Relay]:
+    relay = Relay(machinery.settings, machinery.context.wake, pace=pace)
+    running = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        relay.stop()
+        await asyncio.wait_for(running, 15)
+
+
+async def waiting(machinery: Machinery) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    rows = await machinery.fetch("SELECT aggregateid, version FROM outbox WHERE published_at IS NULL ORDER BY 1, 2")
+    for row in rows:
+        found.setdefault(row["aggregateid"], []).append(row["version"])
+    return found
+
+
+async def test_records_arrive_complete_in_the_partition_of_their_key(machinery, event, eventually):
+    async with machinery.connect() as connection:
+        await commit(connection, [outbox_row(event, f"C-{n % 30}", n // 30 + 1) for n in range(600)])
+        stored = {
+            row["id"]: row for row in await connection.fetch("SELECT id::text, key, headers, payload FROM outbox")
+        }
+
+    async with relaying(machinery, Pace(page=100)):
+
+        async def drained() -> bool:
+            return not await waiting(machinery)
+
+        await eventually(drained)
+
+    records = await whole_topic(machinery.settings.kafka_bootstrap, event.topic)
+    assert first_seen(records) == {f"C-{n}": list(range(1, 21)) for n in range(30)}
+    assert len(records) == 600
+    stored = {row["id"]: row for row in kept}
+    for record in records:
+        row = stored[dict(record.headers)["ce_id"].decode()]
+        assert (record.key.decode(), record.value.decode()) == (row["key"], row["payload"])
+        assert record.partition == (murmur2(record.key) & 0x7FFFFFFF) % 6
+
+
+async def test_a_row_that_cannot_be_published_blocks_its_aggregate_only_and_heals(machinery, event, eventually):
+    later = ticked(f"{event.entity}-later")
+    huge = '{"version": 1, "state": {"code": "C-2", "note": "' + "x" * 1_100_000 + '"}}'
+    async with machinery.connect() as connection:
+        await commit(
+            connection,
+            [
+                *(outbox_row(later, "C-1", version) for version in (1, 2)),
+                outbox_row(event, "C-2", 1, payload=huge),
+                outbox_row(event, "C-2", 2),
+                outbox_row(event, "C-3", 1, headers="[1]"),
+                *(outbox_row(event, "C-4", version) for version in (1, 2, 3)),
+            ],
+        )
+    async with relaying(machinery, Pace(retry_blocked_s=0.5)):
+
+        async def only_blocked() -> bool:
+            return await waiting(machinery) == {"C-1": [1, 2], "C-2": [1, 2], "C-3": [1]}
+
+        await eventually(only_blocked)
+        await measure_outbox(machinery.context.db, "machinery")
+        assert OUTBOX_BLOCKED.labels("machinery")._value.get() == 3
+        assert OUTBOX_PENDING.labels("machinery")._value.get() == 5
+        assert OUTBOX_OLDEST_AGE.labels("machinery")._value.get() > 0
+        reasons = await machinery.fetch("SELECT blocked FROM outbox WHERE blocked IS NOT NULL ORDER BY aggregateid")
+        assert [row["blocked"].split(" ")[0] for row in reasons] == ["topic", "it", "its"]
+
+        await ensure_topics(machinery.settings.kafka_bootstrap, {later.topic: topic_of(later.topic, [later])})
+
+        async def healed() -> bool:
+            return "C-1" not in await waiting(machinery)
+
+        await eventually(healed)
+    arrived = first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic))
+    assert arrived == {"C-4": [1, 2, 3]}
+    assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, later.topic)) == {"C-1": [1, 2]}
+
+
+async def test_what_only_the_broker_refuses_blocks_its_aggregate_too(machinery, event, eventually):
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=machinery.settings.kafka_bootstrap)
+    await admin.start()
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, event.topic, {"max.message.bytes": "5000"})])
+    await admin.close()
+    large = '{"version": 2, "state": {"code": "C-1", "note": "' + "x" * 9_000 + '"}}'
+    rows = [outbox_row(event, f"C-{n}", version) for n in range(4) for version in (1, 2, 3) if (n, version) != (1, 2)]
+    async with machinery.connect() as connection:
+        await commit(connection, [*rows, outbox_row(event, "C-1", 2, payload=large)])
+
+    async with relaying(machinery, Pace(retry_blocked_s=1e9, longest_pause_s=0.2)):
+
+        async def only_blocked() -> bool:
+            return await waiting(machinery) == {"C-1": [2, 3]}
+
+        await eventually(only_blocked, within_s=30)
+    arrived = first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic))
+    assert arrived == {"C-0": [1, 2, 3], "C-1": [1], "C-2": [1, 2, 3], "C-3": [1, 2, 3]}
+
+
+async def test_a_broker_that_is_away_keeps_events_and_says_so(machinery, eventually):
+    away = machinery.settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    lost = ticked("away")
+    async with machinery.connect() as connection:
+        await commit(connection, [outbox_row(lost, "C-1", 1)])
+    relay = Relay(away, machinery.context.wake, pace=Pace(longest_pause_s=0.2))
+    running = asyncio.create_task(relay.run())
+    await eventually(lambda: relay.trouble == "The relay is waiting: KafkaConnectionError.")
+    relay.stop()
+    await asyncio.wait_for(running, 10)
+    assert await waiting(machinery) == {"C-1": [1]}
+
+
+async def test_topics_are_made_once_with_fixed_partitions_and_their_retention(kafka_bootstrap):
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    made = ticked("provisioned")
+    wanted = {made.topic: topic_of(made.topic, [made])}
+    assert await ensure_topics(kafka_bootstrap, wanted) == [made.topic]
+    assert await ensure_topics(kafka_bootstrap, wanted) == []
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    [topic] = await admin.describe_topics([made.topic])
+    [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, made.topic)])
+    await admin.close()
+    assert len(topic["partitions"]) == 6
+    assert ("retention.ms", "-1") in {(name, value) for name, value, *_ in answer.resources[0][4]}
+    made.partitions = 3
+    with pytest.raises(WrongTopic, match="has 6 partitions; the contracts say 3"):
+        await ensure_topics(kafka_bootstrap, {made.topic: topic_of(made.topic, [made])})
+
+
+async def test_upkeep_forgets_old_ids_and_makes_the_next_partitions(machinery):
+    await machinery.fetch(
+        "INSERT INTO inbox (consumer, source, event_id, received_at)"
+        " VALUES ('a', 'b', 'old', now() - interval '31 days'), ('a', 'b', 'new', now() - interval '29 days')"
+    )
+    await tidy(machinery.context.db)
+    assert [row["event_id"] for row in await machinery.fetch("SELECT event_id FROM inbox")] == ["new"]
