@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
 from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select
@@ -67,6 +67,14 @@ class Listing:
     def grammar(self) -> Grammar:
         compared = {name: found for name, found in self.contract.list_fields.items() if name in self.table.c}
         return Grammar(tuple(self.contract.state.model_fields), compared, self.search)
+
+    @cached_property
+    def page_model(self) -> type[BaseModel]:
+        """What a page looks like: whole states, or the parts of them that `fields` asked for."""
+        state: type[BaseModel] = self.contract.state
+        fields = {name: (found.rebuild_annotation(), None) for name, found in state.model_fields.items()}
+        part: Any = create_model(f"{state.__name__}Part", **cast("dict[str, Any]", fields))
+        return create_model(f"{state.__name__}Page", data=(list[state | part], ...), page=(PageInfo, ...))  # type: ignore[valid-type]  # models made at run time
 
     @property
     def table(self) -> Table:

@@ -14,7 +14,6 @@ from plantkit.errors import AlreadyExists, InUse, KeyImmutable, NotFound, Stale,
 from plantkit.http.errors import BadCursor, BadIfMatch
 from plantkit.http.etag import Match, etag, unchanged
 from plantkit.http.filters import flag, parameters
-from plantkit.http.listing import Page
 from plantkit.http.openapi import MATCH_HEADER
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes, allow, guarded, keyed, matched, queried
@@ -48,7 +47,7 @@ def _reads(router: Routes, resource: Resource[Any, Any]) -> None:
 
     @router.get(
         "",
-        response_model=Page[view],
+        response_model=listing.page_model,
         responses=problems(BadCursor),
         openapi_extra={"parameters": parameters(listing.grammar)},
         summary=f"List {contract.plural}",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from operations.production import queries
 from operations.production.shifts import shift_window
@@ -22,7 +22,7 @@ from plantkit.http.route import Routes
 from plantkit.http.signing import seal, unseal
 from takt_contracts.operations.production import LedgerEntry
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, OperationNo, OrderNo
+from takt_contracts.scalars import Code, OperationNo, OrderNo, UtcDatetime
 
 router = Routes(tags=["operations"])
 OrderPath = Annotated[OrderNo, Path()]
@@ -37,8 +37,8 @@ _NO_ID = UUID(int=0)
 def window_of(
     request: Request,
     shift: Annotated[str | None, Query(pattern=r"^\d{4}-\d\d-\d\d/\d$", description="Day/number: 2026-03-02/1")] = None,
-    from_: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    to: AwareDatetime | None = None,
+    from_: Annotated[UtcDatetime | None, Query(alias="from")] = None,
+    to: UtcDatetime | None = None,
 ) -> Window:
     """The time that is asked for. Raises BadQueryValue for a shift that no day has, or for two ways at once."""
     if shift is None:
