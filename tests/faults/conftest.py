@@ -5,14 +5,17 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiokafka import TopicPartition
 
+from plantkit.messaging.provision import ensure_topics
 from plantkit.testing.database import copied
 from plantkit.testing.fixtures import Signer
 from takt.stack.children import Children
-from tests.faults.harness import keys, topics
+from tests.faults.harness import judging, keys, topics
 from tests.faults.harness.ledger import TABLES
 from tests.faults.harness.plant import SERVICE, Plant, ended
 from tests.faults.harness.processes import MODULES
+from tests.faults.harness.shop import Shop
 from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import COUNTERS, Writers
 
@@ -56,6 +59,24 @@ async def plant(
         )
         with ended(made):
             yield made
+
+
+@pytest.fixture(scope="session")
+async def _product_topics(kafka_bootstrap: str) -> None:
+    await ensure_topics(kafka_bootstrap)
+
+
+@pytest.fixture
+async def log_ends(kafka_bootstrap: str, _product_topics: None) -> dict[TopicPartition, int]:
+    """Where the product's topics end before the run."""
+    return await topics.ends(kafka_bootstrap, judging.TOPICS)
+
+
+@pytest.fixture
+async def shop(plant: Plant) -> AsyncIterator[Shop]:
+    made = Shop(plant)
+    yield made
+    await made.close()
 
 
 @pytest.fixture

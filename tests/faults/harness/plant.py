@@ -1,7 +1,7 @@
 """What one run stands on: a database of its own, the run's broker, keys, a folder for logs, and its processes."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,8 @@ from plantkit.crash import VARIABLE
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.fixtures import Signer
 from takt.stack.children import Children
+from tests.faults.checkers import history
+from tests.faults.checkers.history import Op
 from tests.faults.harness.processes import Child, forked, free_port
 
 SERVICE = "operations"
@@ -38,6 +40,23 @@ class Plant:
         """The topic that only this run writes."""
         return f"takt.faults.tick-{self.name}"
 
+    @property
+    def plant(self) -> str:
+        return f"faults-{self.name}"
+
+    @property
+    def source(self) -> str:
+        """CloudEvents source of what this run's service tells."""
+        return f"/plants/{self.plant}/{SERVICE}"
+
+    def written(self, seen: Iterable[Op]) -> list[Op]:
+        """The history as its file has it: what is judged is what is kept."""
+        path = self.folder / "history.jsonl"
+        with path.open("w") as lines:
+            history.write(seen, lines)
+        with path.open() as lines:
+            return list(history.read(lines))
+
     def service(self, *loops: str, crash: str | None = None) -> tuple[Child, str]:
         """The product as it is, by its settings, as the stack starts it; and its address."""
         port = free_port()
@@ -58,7 +77,7 @@ class Plant:
     def _environment(self, loops: Collection[str], crash: str | None, **more: str) -> dict[str, str]:
         given = {
             "MODE": "embedded",
-            "PLANT": "faults",
+            "PLANT": self.plant,
             "PORT": "0",
             "DATABASE_URL": self.database.url("app"),
             "KAFKA_BOOTSTRAP": self.bootstrap,

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -39,6 +39,29 @@ async def becomes(plant: Plant, wanted: Any, query: str, *arguments: Any, within
             if time.monotonic() > deadline:
                 raise Stuck(f"after {within_s:g} s {query!r} answers {found!r}, not {wanted!r}")
             await asyncio.sleep(0.05)
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@asynccontextmanager
+async def lock_waits(plant: Plant) -> AsyncIterator[list[int]]:
+    """How many sessions wait for a row that another one holds, looked up every 20 ms."""
+    seen: list[int] = []
+    looking = asyncio.create_task(_look(plant, seen))
+    try:
+        yield seen
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+
+async def _look(plant: Plant, seen: list[int]) -> None:
+    async with superuser(plant) as connection:
+        while True:
+            seen.append(await connection.fetchval(_WAITING))
+            await asyncio.sleep(0.02)
 
 
 PUBLISHING = "SELECT count(*) > 0 FROM outbox WHERE published_at IS NOT NULL"

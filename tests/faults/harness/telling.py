@@ -11,6 +11,7 @@ FEWEST = 200
 
 async def verdicts(plant: Plant, history: list[Op], *, faults: int, wanted: int = 1) -> list[Verdict]:
     """What was acknowledged to writers is in the outbox; what is in the outbox is in the topic, in order per key."""
+    history = plant.written(history)
     raw = await topics.read(plant.bootstrap, [plant.topic], {})
     records = [topics.as_record(one) for one in raw]
     kept = await tables.told(plant, plant.topic)

@@ -1,0 +1,128 @@
+"""A shop floor of clients: they report on few operations over HTTP, many at once, and write down what they were told.
+
+Every command has an id of its own: it is the request id (so events and audit entries name it), the Idempotency-Key, and
+the reason of the booking (so the ledger names it).
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from takt_contracts.roles import Role
+from tests.faults.checkers.history import Op, Out, outcome_of
+from tests.faults.harness.plant import Plant
+from tests.faults.harness.processes import Stuck
+
+DESIRED = 1_000_000
+FIRST_REPORT = 3  # versions: 1 created, 2 started
+_LOST = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, httpx.TimeoutException)
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+@dataclass
+class Shop:
+    """`operations` are started; `idle` ones are not, so that finishing them is refused."""
+
+    plant: Plant
+    operations: int = 20
+    seed: int = 1
+    history: list[Op] = field(default_factory=list)
+    _sent: int = 0
+
+    def __post_init__(self) -> None:
+        authorization = self.plant.signer.headers(Role.ADMIN)
+        self._client = httpx.AsyncClient(headers=authorization, timeout=10, trust_env=False)
+        self._dice = random.Random(self.seed)
+        self.keys = [f"{self.plant.name}/{number:04}" for number in range(self.operations)]
+        self.idle = f"{self.plant.name}/9999"
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def open(self, address: str) -> None:
+        """A workplace, an item, the operations."""
+        await self._ready(address)
+        code = f"F-{self.plant.name}"
+        await self._must(f"{address}/api/v1/workplaces", {"code": code, "name": "Fault bay"})
+        await self._must(f"{address}/api/v1/items", {"code": code, "name": "Faulty part"})
+        await asyncio.gather(*(self._plan(address, code, key) for key in [*self.keys, self.idle]))
+
+    async def _plan(self, address: str, code: str, key: str) -> None:
+        order, _, number = key.partition("/")
+        body = {"order_no": order, "operation_no": number, "workplace": code, "item": code, "qty_desired": f"{DESIRED}"}
+        await self._must(f"{address}/api/v1/operations", body)
+        if key != self.idle:
+            await self._must(f"{address}/api/v1/operations/{key}/start", {}, f"start-{order}-{number}")
+
+    async def _must(self, url: str, body: dict[str, str], key: str | None = None) -> None:
+        headers = {} if key is None else {"idempotency-key": key}
+        answer = await self._client.post(url, json=body, headers=headers)
+        assert answer.is_success, answer.text
+
+    async def _ready(self, address: str) -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                if (await self._client.get(f"{address}/health/live")).is_success:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+        raise Stuck(f"{address} does not answer")
+
+    async def work(self, addresses: Sequence[str], *, clients: int, commands: int) -> None:
+        """So many commands in all. Each goes to the first address that can be reached."""
+        await asyncio.gather(*(self._ready(address) for address in addresses))
+        left = iter(range(commands))
+        await asyncio.gather(*(self._client_of(addresses, number, left) for number in range(clients)))
+
+    async def _client_of(self, addresses: Sequence[str], number: int, left: Iterator[int]) -> None:
+        for command in left:
+            op = await self._one(addresses, number, refused=command % 8 == 7)
+            if op.out is Out.INFO and op.op == "report" and op.i % 2:
+                op = replace(await self._send(op, addresses[-1]), t0=op.t0)
+            self.history.append(op)
+
+    async def _one(self, addresses: Sequence[str], number: int, *, refused: bool) -> Op:
+        self._sent += 1
+        name, key = ("finish", self.idle) if refused else ("report", self._dice.choice(self.keys))
+        op = Op(
+            i=self._sent,
+            t0=time.monotonic(),
+            t1=0,
+            proc=number,
+            op=name,
+            key=key,
+            val=f"{self.plant.name}-{self._sent}",
+            out=Out.INFO,
+        )
+        for address in addresses:
+            try:
+                return await self._send(op, address)
+            except _NOT_REACHED:
+                continue
+        raise Stuck("no service can be reached")
+
+    async def _send(self, op: Op, address: str) -> Op:
+        body = {"good": "1", "reason": op.val} if op.op == "report" else {}
+        headers = {"idempotency-key": op.val, "x-request-id": op.val}
+        try:
+            answer = await self._client.post(
+                f"{address}/api/v1/operations/{op.key}/{op.op}", json=body, headers=headers
+            )
+        except _LOST:
+            return replace(op, t1=time.monotonic())
+        out = outcome_of(answer.status_code)
+        told = answer.json()
+        return replace(
+            op,
+            t1=time.monotonic(),
+            out=out,
+            http=answer.status_code,
+            idem=op.val,
+            ver=told.get("version") if out is Out.OK else None,
+            code=told.get("code"),
+        )

@@ -1,0 +1,30 @@
+"""Sixteen writers on twenty operations, through the service, with the relay running: the everyday race, no fault."""
+
+import pytest
+from aiokafka import TopicPartition
+
+from tests.faults.checkers import contention
+from tests.faults.checkers.verdict import enough
+from tests.faults.harness import judging, tables
+from tests.faults.harness.plant import Plant
+from tests.faults.harness.reports import passes
+from tests.faults.harness.shop import Shop
+
+pytestmark = [pytest.mark.broker, pytest.mark.db]
+WRITERS = 16
+COMMANDS = 800
+
+
+async def test_writers_who_meet_lose_nothing_double_nothing_and_keep_the_order(
+    plant: Plant, shop: Shop, log_ends: dict[TopicPartition, int]
+) -> None:
+    _, address = plant.service("api")
+    plant.service("relay")
+    await shop.open(address)
+    async with tables.lock_waits(plant) as waits:
+        await shop.work([address], clients=WRITERS, commands=COMMANDS)
+    await tables.drained(plant)
+
+    met = contention.meetings(sorted((op for op in shop.history if op.op == "report"), key=lambda op: op.t0))
+    guard = enough(meetings=(met, COMMANDS // 4), waits=(sum(waits), 5))
+    passes([guard, *await judging.verdicts(plant, shop, log_ends, least=COMMANDS // 2)])
