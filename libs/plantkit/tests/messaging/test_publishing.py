@@ -46,9 +46,7 @@ async def waiting(machinery: Machinery) -> dict[str, list[int]]:
 async def test_records_arrive_complete_in_the_partition_of_their_key(machinery, event, eventually):
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(event, f"C-{n % 30}", n // 30 + 1) for n in range(600)])
-        stored = {
-            row["id"]: row for row in await connection.fetch("SELECT id::text, key, headers, payload FROM outbox")
-        }
+        kept = await connection.fetch("SELECT id::text, key, payload FROM outbox")
 
     async with relaying(machinery, Pace(page=100)):
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from plantkit.db.machinery import SLOTS
+from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
 from plantkit.messaging.connections import dedicated
 from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases
@@ -63,10 +64,6 @@ async def open_kafka_publisher(settings: ServiceSettings, one_by_one: bool) -> P
     return await KafkaPublisher.open(connect, settings.service, one_by_one=one_by_one)
 
 
-def slot_leases(connection: asyncpg.Connection, service: str, lease_s: float) -> Leases:
-    return SlotLeases(connection, service, lease_s=lease_s)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Strategies:
     """What a relay is made of. The product has one set; the proofs of the checkers hand in wrong ones."""
@@ -74,7 +71,7 @@ class Strategies:
     reader: Callable[[asyncpg.Connection, int], Reader] = UnpublishedReader
     marker: Callable[[asyncpg.Connection], Marker] = FencedMarker
     publisher: Callable[[ServiceSettings, bool], Awaitable[Publisher]] = open_kafka_publisher
-    leases: Callable[[asyncpg.Connection, str, float], Leases] = slot_leases
+    leases: Callable[[asyncpg.Connection, str, float], Leases] | None = None
 
 
 class Relay:
@@ -92,6 +89,7 @@ class Relay:
         self._wake = wake
         self._strategies = strategies or Strategies()
         self._pace = pace or Pace()
+        self._owner = str(new_id())
         self._bell = asyncio.Event()
         self._stopping = False
         self._one_by_one = False
@@ -152,11 +150,18 @@ class Relay:
             marking = await stack.enter_async_context(dedicated(settings, **MARKER_SESSION))
             leasing = await stack.enter_async_context(dedicated(settings))
             await reading.add_listener(channel_of(settings.service), lambda *_: self._bell.set())
-            leases = made.leases(leasing, settings.service, self._pace.lease_s)
+            leases = self._leases(leasing)
             await leases.heartbeat()
             yield Parts(
                 settings.service, made.reader(reading, self._pace.page), made.marker(marking), publisher, leases
             )
+
+    def _leases(self, connection: asyncpg.Connection) -> Leases:
+        """Under one name as long as this relay lives: after an interruption its slots are its own still."""
+        service, lease_s = self._settings.service, self._pace.lease_s
+        if self._strategies.leases is not None:
+            return self._strategies.leases(connection, service, lease_s)
+        return SlotLeases(connection, service, owner=self._owner, lease_s=lease_s)
 
     async def _beat(self, leases: Leases) -> None:
         while True:
