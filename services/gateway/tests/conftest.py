@@ -100,10 +100,8 @@ def _client(app: FastAPI, token: str | None = None) -> httpx.AsyncClient:
 
 async def _patiently(client: httpx.AsyncClient, body: dict[str, str]) -> dict[str, str]:
     """The first administrator is made in the background of the start."""
-    for _ in range(100):
-        answer = await client.post("/api/v1/auth/login", json=body)
-        if answer.status_code == 200:
-            tokens: dict[str, str] = answer.json()
-            return tokens
-        await asyncio.sleep(0.05)
-    raise AssertionError(answer.text)
+    async with asyncio.timeout(10):
+        while (answer := await client.post("/api/v1/auth/login", json=body)).status_code != 200:
+            await asyncio.sleep(0.05)
+    tokens: dict[str, str] = answer.json()
+    return tokens

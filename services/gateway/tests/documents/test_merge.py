@@ -81,7 +81,7 @@ def test_public_operations_stay_public_and_all_others_take_both_schemes():
 
     assert whole["paths"]["/docs"]["get"]["security"] == []
     assert "security" not in whole["paths"]["/api/v1/b"]["get"]
-    assert whole["security"] == [{"bearer": []}, {"password": []}]
+    assert whole["security"] == [{"password": []}, {"bearer": []}]
     assert set(whole["components"]["securitySchemes"]) == {"bearer", "password"}
 
 

@@ -87,7 +87,8 @@ async def test_bad_fields_are_named(admin, change, pointer):
 async def test_the_list_is_paged_by_name(admin):
     for number in range(3):
         await admin.post("/api/v1/users", json={**NEW, "username": f"paged-{number}"})
-    names, cursor = [], ""
+    names: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         answer = (await admin.get("/api/v1/users", params={"limit": 2, "cursor": cursor})).json()
         names += [user["username"] for user in answer["data"]]

@@ -11,16 +11,16 @@ METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch",
 BEARER, PASSWORD = "bearer", "password"
 
 SECURITY_SCHEMES = {
+    PASSWORD: {
+        "type": "oauth2",
+        "description": "Sign in with your user name and password.",
+        "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}}},
+    },
     BEARER: {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The `access_token` of `POST /api/v1/auth/login`.",
-    },
-    PASSWORD: {
-        "type": "oauth2",
-        "description": "Sign in with your user name and password; leave the client fields empty.",
-        "flows": {"password": {"tokenUrl": "/api/v1/auth/token", "refreshUrl": "/api/v1/auth/token", "scopes": {}}},
+        "description": "Or paste the `access_token` of `POST /api/v1/auth/login`.",
     },
 }
 
@@ -37,15 +37,16 @@ def merged(info: Document, documents: Mapping[str, Document], *, own: str) -> di
         for path, item in _public_paths(document, service == own):
             paths.setdefault(path, _operations(_renamed(item, renames), paths, service))
         _add_components(components, document.get("components", {}), renames)
-    components["securitySchemes"] = dict(SECURITY_SCHEMES)
     return {
         "openapi": "3.1.0",
         "info": dict(info),
-        "servers": [{"url": "/"}],
-        "security": [{BEARER: []}, {PASSWORD: []}],
+        "security": [{PASSWORD: []}, {BEARER: []}],
         "tags": _tags(paths),
         "paths": dict(sorted(paths.items())),
-        "components": {kind: dict(sorted(found.items())) for kind, found in sorted(components.items())},
+        "components": {
+            **{kind: dict(sorted(found.items())) for kind, found in sorted(components.items())},
+            "securitySchemes": dict(SECURITY_SCHEMES),
+        },
     }
 
 

@@ -23,8 +23,9 @@ MayStay = Callable[[], Awaitable[bool]]
 class Follower:
     """Makes the frames of one stream. Ends, for the client to resume, when it is too slow or may stay no longer."""
 
-    def __init__(self, hub: Hub, source: Log, positions: Positions) -> None:
+    def __init__(self, hub: Hub, source: Log, positions: Positions, *, keep_alive_s: float = KEEP_ALIVE_S) -> None:
         self._hub, self._source, self._positions = hub, source, positions
+        self._keep_alive_s = keep_alive_s
 
     async def start(self, word: str | None) -> Offsets | None:
         """Where a client with this Last-Event-ID begins; None is the live tail. Raises before anything is sent."""
@@ -33,7 +34,7 @@ class Follower:
         if word is None:
             return None
         offsets = self._positions.read(word, self._source.topics)
-        if not self._hub.remembers(offsets):
+        if not (self._hub.remembers(offsets) and self._hub.has_reached(offsets)):
             await self._refuse_gone(offsets)
         return offsets
 
@@ -52,6 +53,8 @@ class Follower:
 
     async def _missed(self, at: Offsets, wanted: Wanted) -> AsyncGenerator[bytes]:
         """Read from the log until what is left is in the hub's memory. Moves `at`; never past the live tail."""
+        while self._hub.is_reading and not self._hub.has_reached(at):  # noqa: ASYNC110 - a moment at most
+            await asyncio.sleep(0.05)
         while self._hub.is_reading and not self._hub.remembers(at):
             goal = self._hub.next
             async with self._source.reader(at) as reader:
@@ -81,7 +84,7 @@ class Follower:
 
     async def _told(self, listener: Listener, wanted: Wanted, may_stay: MayStay) -> AsyncGenerator[bytes]:
         clock = asyncio.get_running_loop().time
-        due = clock() + KEEP_ALIVE_S
+        due = clock() + self._keep_alive_s
         while True:
             told = await listener.wait(max(due - clock(), 0.0))
             frames = [frame(position, record) for position, record in told if tellable(record, wanted)]
@@ -95,7 +98,7 @@ class Follower:
                 if not await may_stay():
                     return
                 yield KEEP_ALIVE
-                due = clock() + KEEP_ALIVE_S
+                due = clock() + self._keep_alive_s
 
     async def _refuse_gone(self, offsets: Offsets) -> None:
         try:

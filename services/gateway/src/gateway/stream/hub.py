@@ -10,7 +10,7 @@ from gateway.stream.log import BROKER_TROUBLE, Log, LogReader
 from gateway.stream.positions import Offsets, Positions
 from gateway.stream.records import LogRecord
 
-MEMORY = 2_000
+REMEMBERED = 2_000
 BACKLOG = 1_000
 """Records that may wait for one slow client; then it is let go and resumes from its own position."""
 
@@ -23,13 +23,14 @@ Told = tuple[str, LogRecord]
 class Listener:
     """One client's queue. `lost` once it fell too far behind or the log was interrupted."""
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: int) -> None:
+        self._backlog = backlog
         self._waiting: deque[Told] = deque()
         self._more = asyncio.Event()
         self.lost = False
 
     def offer(self, told: Told) -> None:
-        if len(self._waiting) >= BACKLOG:
+        if len(self._waiting) >= self._backlog:
             self.lose()
         elif not self.lost:
             self._waiting.append(told)
@@ -56,8 +57,11 @@ class Listener:
 class Hub:
     """Reads from the end of the log on and hands each record to every listener, in one order for all."""
 
-    def __init__(self, source: Log, positions: Positions) -> None:
+    def __init__(
+        self, source: Log, positions: Positions, *, remembered: int = REMEMBERED, backlog: int = BACKLOG
+    ) -> None:
         self._source, self._positions = source, positions
+        self._remembered, self._backlog = remembered, backlog
         self._listeners: set[Listener] = set()
         self._memory: deque[LogRecord] = deque()
         self._floor: Offsets = {}
@@ -82,6 +86,12 @@ class Hub:
             for place, floor in zip(offsets[name], floors, strict=True)
         )
 
+    def has_reached(self, offsets: Offsets) -> bool:
+        """Whether this reader is where `offsets` are: those of another replica may be a moment ahead."""
+        return all(
+            place <= own for name, owns in self._next.items() for place, own in zip(offsets[name], owns, strict=True)
+        )
+
     def since(self, offsets: Offsets) -> Iterator[Told]:
         """Remembered records from `offsets` on, each with the position after it. Moves `offsets` along."""
         for record in self._memory:
@@ -90,7 +100,7 @@ class Hub:
                 yield self._positions.write(offsets), record
 
     def listen(self) -> Listener:
-        listener = Listener()
+        listener = Listener(self._backlog)
         self._listeners.add(listener)
         return listener
 
@@ -129,7 +139,7 @@ class Hub:
 
     def _tell(self, record: LogRecord) -> None:
         self._memory.append(record)
-        if len(self._memory) > MEMORY:
+        if len(self._memory) > self._remembered:
             oldest = self._memory.popleft()
             self._floor[oldest.topic][oldest.partition] = oldest.offset + 1
         if self._listeners:

@@ -15,11 +15,11 @@ BATCH = 500
 
 
 class LogReader:
-    """A consumer of whole topics from given offsets on. `next` is where it stands."""
+    """A consumer of whole topics from given offsets on. `next` is where it stands: the given offsets, moved along."""
 
     def __init__(self, consumer: AIOKafkaConsumer, offsets: Offsets) -> None:
         self._consumer = consumer
-        self.next = {name: list(places) for name, places in offsets.items()}
+        self.next = offsets
 
     async def batch(self) -> list[LogRecord]:
         """Records that came within the fetch wait, perhaps none, in time order across partitions."""
