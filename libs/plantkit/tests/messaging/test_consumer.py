@@ -272,6 +272,19 @@ async def test_a_database_that_ends_our_sessions_costs_nothing_but_time(machiner
     assert await parked(machinery) == []
 
 
+async def test_a_value_that_no_column_holds_is_the_records_fault(machinery, event, eventually):
+    async def handle(tx: Any, deliveries: Any) -> None:
+        for one in deliveries:
+            number = 2**70 if one.subject == "K" else 1
+            await tx.connection.execute("SELECT $1::bigint", number)
+        await keep_versions(tx, deliveries)
+
+    await tell_batch(machinery, event)
+    async with consuming(machinery, keeper(event, handler=handle), consumers=IMPATIENT):
+        await until(machinery, {code: [1, 2, 3] for code in ("C-1", "C-2")})
+    assert {row["key"] for row in await parked(machinery)} == {b"K"}
+
+
 Look = Callable[..., Awaitable[Any]]
 
 

@@ -213,3 +213,14 @@ async def test_pages_follow_each_other_without_gap_or_repeat(machinery):
             seen += [(row[ROW.aggregateid], row[ROW.version]) for row in rows]
             after = position_of(rows[-1])
     assert len(seen) == len(set(seen)) == 70
+
+
+async def test_pages_of_large_rows_are_short(machinery):
+    large = "x" * 900_000
+    async with machinery.connect() as connection:
+        await commit(connection, [outbox_row(EVENT, "C-1", version, payload=large) for version in range(1, 41)])
+        reader, after, pages = UnpublishedReader(connection, 2000), START, []
+        while rows := await reader.page(list(range(16)), after):
+            pages.append(len(rows))
+            after = position_of(rows[-1])
+    assert pages == [19, 19, 2]

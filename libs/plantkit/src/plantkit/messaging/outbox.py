@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol
 import asyncpg
 
 PAGE = 2_000
+PAGE_BYTES = (
+    16_777_216  # a backlog of large events must not fill the memory: a page ends with the row that reaches this
+)
 
 
 class Position(NamedTuple):
@@ -80,11 +83,16 @@ class Marker(Protocol):
 _READ = """
 SELECT id, month, slot, aggregatetype, aggregateid, version, topic, convert_to(key, 'UTF8'), headers,
        convert_to(payload, 'UTF8'), blocked
-FROM outbox
-WHERE published_at IS NULL AND slot = ANY($1::smallint[])
-  AND (slot, aggregatetype, aggregateid, version) > ($2::smallint, $3::text, $4::text, $5::bigint)
-ORDER BY slot, aggregatetype, aggregateid, version
-LIMIT $6
+FROM (
+    SELECT *, sum(octet_length(payload)) OVER (
+        ORDER BY slot, aggregatetype, aggregateid, version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM outbox
+    WHERE published_at IS NULL AND slot = ANY($1::smallint[])
+      AND (slot, aggregatetype, aggregateid, version) > ($2::smallint, $3::text, $4::text, $5::bigint)
+    ORDER BY slot, aggregatetype, aggregateid, version
+    LIMIT $6
+) AS page
+WHERE before IS NULL OR before < $7
 """
 
 # The page's own order, never a sort of a backlog: whatever the statistics say, the partial index is read forward.
@@ -116,7 +124,7 @@ class UnpublishedReader:
         self._limit = limit
 
     async def page(self, slots: Sequence[int], after: Position) -> Sequence[asyncpg.Record]:
-        rows: Sequence[asyncpg.Record] = await self._connection.fetch(_READ, slots, *after, self._limit)
+        rows: Sequence[asyncpg.Record] = await self._connection.fetch(_READ, slots, *after, self._limit, PAGE_BYTES)
         return rows
 
 
@@ -146,3 +154,8 @@ class FencedMarker:
 
 def position_of(row: asyncpg.Record) -> Position:
     return Position(row[ROW.slot], row[ROW.aggregatetype], row[ROW.aggregateid], row[ROW.version])
+
+
+def is_full(rows: Sequence[asyncpg.Record], limit: int) -> bool:
+    """Whether a page ended because it was full; otherwise it was the last."""
+    return len(rows) >= limit or sum(len(row[ROW.payload]) for row in rows) >= PAGE_BYTES

@@ -129,6 +129,8 @@ def is_trouble(error: Exception) -> bool:
         return str(error.sqlstate or "")[:2] in _TROUBLED_CLASSES
     if isinstance(error, DomainError):
         return error.kind is Kind.UNAVAILABLE
+    if isinstance(error, ValueError):  # a value that the driver cannot send
+        return False
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
 
 

@@ -9,7 +9,7 @@ import asyncpg
 from plantkit import crash
 from plantkit.messaging.leases import Leases
 from plantkit.messaging.metrics import OUTBOX_PUBLISHED
-from plantkit.messaging.outbox import ROW, START, Marker, Reader, position_of
+from plantkit.messaging.outbox import ROW, START, Marker, Reader, is_full, position_of
 from plantkit.messaging.publisher import Publisher, Ticket
 
 
@@ -64,7 +64,7 @@ class Walk:
             ticket = await self._parts.publisher.send(rows, self._stopped)
             await self._on_the_way.put(_Sent(ticket, epochs))
             after = position_of(rows[-1])
-            if len(rows) < self._page or leases.is_above_share:
+            if not is_full(rows, self._page) or leases.is_above_share:
                 break
         await self._on_the_way.put(None)
 
