@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from takt.errors import StackError
-from takt.stack.folder import DataFolder, Remembered, choose_port, default_path, is_free, keep_port
+from takt.stack.folder import DataFolder, Remembered, default_path
+from takt.stack.ports import choose_port, is_free, keep_port
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ import errno
 import fcntl
 import json
 import os
-import random
 import secrets
 import shutil
-import socket
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -15,9 +13,7 @@ from takt.embedded.postgres import write_secret
 from takt.errors import StackError, from_os_error
 
 SERVICES = ("operations", "records", "imports", "gateway")
-DEFAULT_PORT = 8080
 _LEAST_FREE_MB = 256
-_OWN_PORTS = range(20_000, 32_000)  # below the range from which the system takes ports for outgoing connections
 
 
 @dataclass
@@ -120,36 +116,3 @@ def replace(path: Path, text: str) -> None:
     part = path.with_name(f"{path.name}.part")
     part.write_text(text)
     part.replace(path)
-
-
-def choose_port(wanted: int | None, remembered: int | None) -> int:
-    """The wanted port or a refusal; else the remembered one, the default, or any that is free."""
-    if wanted is not None:
-        if not is_free(wanted):
-            raise StackError(f"Port {wanted} is taken by another program: stop it, or choose another with --port.")
-        return wanted
-    return next(port for port in (remembered, DEFAULT_PORT, own_port()) if port is not None and is_free(port))
-
-
-def keep_port(remembered: int | None) -> int:
-    return remembered if remembered is not None and is_free(remembered) else own_port()
-
-
-def own_port() -> int:
-    """A free port that the system will not give to an outgoing connection while its owner restarts."""
-    for port in random.sample(_OWN_PORTS, 200):
-        if is_free(port):
-            return port
-    raise StackError("No free port was found between 20000 and 32000: stop other programs.")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except PermissionError:
-            raise StackError(f"Port {port} needs more rights than this user has: choose one above 1023.") from None
-        except OSError:
-            return False
-    return True

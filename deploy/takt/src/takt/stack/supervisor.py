@@ -10,62 +10,32 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
-from takt.embedded.artifacts import cache_folder, locked, missing
+from takt.embedded.artifacts import Progress, cache_folder, locked, missing
 from takt.embedded.kafka import Broker, Kafka
 from takt.embedded.postgres import Postgres
 from takt.embedded.process import last_line
-from takt.errors import StackError
+from takt.errors import StackError, from_os_error
 from takt.stack import logs, status
 from takt.stack.children import Children
-from takt.stack.folder import SERVICES, DataFolder, Remembered, choose_port, keep_port
+from takt.stack.folder import SERVICES, DataFolder
 from takt.stack.forks import Order
+from takt.stack.member import Member, living
 from takt.stack.pids import PidFiles
-from takt.stack.plan import LOOPS, Options, Plan, max_connections, refuse_large_pools
+from takt.stack.plan import Options, Plan, max_connections, refuse_large_pools
+from takt.stack.ports import choose_ports, kafka_ports
 from takt.stack.report import Report
 
 _TICK_S = 0.2
 _GRACE_S = 27  # a service gives its requests 25 s
 _READY_LIMIT_S = 60
-_BACK_OFF_S = (0.2, 1.0, 2.0, 5.0, 10.0)
-_STEADY_S = 30.0
 _SOMEBODY_CAN_SIGN_IN = "SELECT EXISTS (SELECT FROM gateway.users)"  # the gateway makes its first user by itself
 _INIT_SQL = Path(__file__).parents[4] / "postgres" / "init.sql"
 
 
 class StopAsked(BaseException):
     """SIGTERM or Ctrl-C."""
-
-
-@dataclass
-class Member:
-    """One supervised process: how to start it, whether it lives, and how often it had to be started again."""
-
-    name: str
-    start: Callable[[], None]
-    pid: Callable[[], int | None]
-    failures: int = 0
-    started_at: float = 0.0
-    again_at: float | None = None
-
-    def begin(self) -> None:
-        self.start()
-        self.started_at, self.again_at = time.monotonic(), None
-
-    def check(self, report: Report) -> bool:
-        """Start again what has ended, later each time. Returns whether the pid changed."""
-        now = time.monotonic()
-        if self.again_at is None and self.pid() is not None:
-            return False
-        if self.again_at is None:
-            self.failures = 0 if now - self.started_at > _STEADY_S else self.failures + 1
-            wait_s = _BACK_OFF_S[min(self.failures, len(_BACK_OFF_S) - 1)]
-            self.again_at = now + wait_s
-            report.say(f"{self.name} ended; it starts again in {wait_s:g} s.")
-        if now < self.again_at:
-            return False
-        self.begin()
-        return True
 
 
 @dataclass
@@ -122,14 +92,21 @@ class Stack:
         rotated_at = time.monotonic()
         while True:
             self.children.pump(_TICK_S)
-            if not self.children.is_alive:
-                self._replace_children()
-            changed = [member.check(self.report) for member in self.members]
-            if any(changed):
-                self._write_status()
-            if time.monotonic() - rotated_at > 1:
-                logs.rotate(self.folder.logs.glob("*.log"))
-                rotated_at = time.monotonic()
+            try:
+                self._tend()
+                if time.monotonic() - rotated_at > 1:
+                    rotated_at = time.monotonic()
+                    logs.rotate(self.folder.logs.glob("*.log"))
+            except OSError as error:  # a full disk must not end what still runs
+                self.report.say(str(from_os_error(error, self.folder.path)))
+                time.sleep(1)
+
+    def _tend(self) -> None:
+        if not self.children.is_alive:
+            self._replace_children()
+        changed = [member.check(self.report) for member in self.members]
+        if any(changed):
+            self._write_status()
 
     def stop(self) -> None:
         """Services, then the broker, then the database: each may still need what is stopped after it."""
@@ -147,13 +124,29 @@ class Stack:
             size = sum(artifact.bytes for artifact in fetched) / 1e6
             self.report.say(f"Fetching {len(fetched)} files of Kafka, {size:.0f} MB in all, into {cache_folder()}.")
         self.children.spawn()
-        with ThreadPoolExecutor(1) as pool:
-            brokers = pool.submit(self.kafka.prepare, self.report.fetching)
+        with ThreadPoolExecutor(1) as pool, self._until_given_up() as progress:
+            brokers = pool.submit(self.kafka.prepare, progress)
             self.postgres.prepare()
             self._add(Member("postgres", self.postgres.spawn, lambda: living(self.postgres)))
             brokers.result()
         for broker in self.kafka.brokers:
             self._add(self._broker(broker))
+
+    @contextmanager
+    def _until_given_up(self) -> Iterator[Progress]:
+        """Progress that ends the fetching threads when the start is given up, by Ctrl-C or by an error beside them."""
+        given_up = Event()
+
+        def progress(name: str, done: int, total: int) -> None:
+            if given_up.is_set():
+                raise StackError("The fetch was given up.")
+            self.report.fetching(name, done, total)
+
+        try:
+            yield progress
+        except BaseException:
+            given_up.set()
+            raise
 
     def _prepare_database(self) -> None:
         self.postgres.wait_ready()
@@ -211,7 +204,11 @@ class Stack:
     def _replace_children(self) -> None:
         self.report.say("The services' parent process ended; all services start again.")
         self.children.spawn()
-        self.children.wait_ready()
+        try:
+            self.children.wait_ready()
+        except StackError as error:
+            self.report.say(str(error))
+            time.sleep(1)
         self.pid_files.write("services", self.children.pid)
 
     def _write_status(self) -> None:
@@ -219,28 +216,6 @@ class Stack:
         for name, pid in pids.items():
             self.pid_files.write(name, pid)
         status.write(self.folder, status.document(self.plan, {**pids, "services": self.children.pid}))
-
-
-def choose_ports(choices: Remembered, options: Options) -> None:
-    ports = choices.ports
-    ports["gateway"] = choose_port(options.port, ports.get("gateway"))
-    names = ["postgres", *(service for service in SERVICES if service != "gateway")]
-    if options.split:
-        names += [f"{service}-{loop}" for service in SERVICES for loop in LOOPS if loop != "api"]
-    for node in range(choices.brokers):
-        names += [f"kafka-{node}", f"controller-{node}"]
-    for name in names:
-        ports[name] = keep_port(ports.get(name))
-
-
-def kafka_ports(choices: Remembered) -> list[tuple[int, int]]:
-    return [(choices.ports[f"kafka-{node}"], choices.ports[f"controller-{node}"]) for node in range(choices.brokers)]
-
-
-def living(server: Postgres | Broker) -> int | None:
-    """Pid of a server that has not ended."""
-    process = server.process
-    return process.pid if process is not None and process.poll() is None else None
 
 
 def answers(url: str) -> bool:

@@ -1,0 +1,60 @@
+"""Which ports a stack listens on: asked for, remembered, or free."""
+
+import random
+import socket
+
+from takt.errors import StackError
+from takt.stack.folder import SERVICES, Remembered
+from takt.stack.plan import LOOPS, Options
+
+DEFAULT_PORT = 8080
+_OWN_PORTS = range(20_000, 32_000)  # below the range from which the system takes ports for outgoing connections
+
+
+def choose_ports(choices: Remembered, options: Options) -> None:
+    ports = choices.ports
+    ports["gateway"] = choose_port(options.port, ports.get("gateway"))
+    names = ["postgres", *(service for service in SERVICES if service != "gateway")]
+    if options.split:
+        names += [f"{service}-{loop}" for service in SERVICES for loop in LOOPS if loop != "api"]
+    for node in range(choices.brokers):
+        names += [f"kafka-{node}", f"controller-{node}"]
+    for name in names:
+        ports[name] = keep_port(ports.get(name))
+
+
+def kafka_ports(choices: Remembered) -> list[tuple[int, int]]:
+    return [(choices.ports[f"kafka-{node}"], choices.ports[f"controller-{node}"]) for node in range(choices.brokers)]
+
+
+def choose_port(wanted: int | None, remembered: int | None) -> int:
+    """The wanted port or a refusal; else the remembered one, the default, or any that is free."""
+    if wanted is not None:
+        if not is_free(wanted):
+            raise StackError(f"Port {wanted} is taken by another program: stop it, or choose another with --port.")
+        return wanted
+    return next(port for port in (remembered, DEFAULT_PORT, own_port()) if port is not None and is_free(port))
+
+
+def keep_port(remembered: int | None) -> int:
+    return remembered if remembered is not None and is_free(remembered) else own_port()
+
+
+def own_port() -> int:
+    """A free port that the system will not give to an outgoing connection while its owner restarts."""
+    for port in random.sample(_OWN_PORTS, 200):
+        if is_free(port):
+            return port
+    raise StackError("No free port was found between 20000 and 32000: stop other programs.")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise StackError(f"Port {port} needs more rights than this user has: choose one above 1023.") from None
+        except OSError:
+            return False
+    return True
