@@ -101,7 +101,7 @@ def _client(app: FastAPI, token: str | None = None) -> httpx.AsyncClient:
 async def _patiently(client: httpx.AsyncClient, body: dict[str, str]) -> dict[str, str]:
     """The first administrator is made in the background of the start."""
     async with asyncio.timeout(10):
-        while (answer := await client.post("/api/v1/auth/login", json=body)).status_code != 200:
+        while (answer := await client.post("/api/v1/auth/login", json=body)).status_code != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     tokens: dict[str, str] = answer.json()
     return tokens

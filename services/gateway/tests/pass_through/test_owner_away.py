@@ -6,8 +6,9 @@ import socket
 import pytest
 
 from plantkit.ids import new_id
+from services.gateway.tests.serving import serving
 
-from .conftest import owner, serving
+from .conftest import owner
 
 pytestmark = pytest.mark.db
 

@@ -6,7 +6,9 @@ import time
 import httpx
 import pytest
 
-from .conftest import PIECES, serving
+from services.gateway.tests.serving import serving
+
+from .conftest import PIECES
 
 pytestmark = pytest.mark.db
 
