@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
-from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select
+from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select, union_all
 
 from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
@@ -133,14 +133,21 @@ def _escaped(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _page_statement(listing: Listing, shape: _Shape) -> Compiled:
-    columns = listing.table.c
-    query = _narrowed(select(*_selected(listing, shape)), listing, shape)
-    if shape.nulls is not None:
-        query = query.where(after(shape.orders, dict(columns), shape.nulls))
-    order_by = [
-        columns[order.field].desc() if order.descending else columns[order.field].asc() for order in shape.orders
-    ]
-    return compile_statement(query.order_by(*order_by).limit(bindparam("limit")))
+    rows = _narrowed(select(*_selected(listing, shape)), listing, shape)
+    if shape.nulls is None:
+        return compile_statement(_first(rows, listing.table.c, shape))
+    ranges = after(shape.orders, dict(listing.table.c), shape.nulls)
+    if len(ranges) == 1:
+        return compile_statement(_first(rows.where(ranges[0]), listing.table.c, shape))
+    parts = union_all(*(_first(rows.where(one), listing.table.c, shape) for one in ranges)).subquery()
+    return compile_statement(_first(select(parts), parts.c, shape))
+
+
+def _first(rows: Select[Any], columns: Any, shape: _Shape) -> Select[Any]:
+    """As many as a page takes, in order."""
+    sorted_by = ((columns[order.field], order.descending) for order in shape.orders)
+    ordered = rows.order_by(*(column.desc() if down else column.asc() for column, down in sorted_by))
+    return ordered.limit(bindparam("limit"))
 
 
 @lru_cache(maxsize=256)

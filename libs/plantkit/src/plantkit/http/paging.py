@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, and_, bindparam, or_, tuple_
+from sqlalchemy import Column, ColumnElement, and_, bindparam, tuple_
 
 from plantkit.http.errors import BadCursor
 from plantkit.http.filters import ListQuery, Order
@@ -29,33 +29,47 @@ def places(sort: Sequence[Order], key: Sequence[str]) -> tuple[Order, ...]:
     return (*sort, *(Order(field, down) for field in key if field not in named))
 
 
-def after(orders: Sequence[Order], columns: Columns, nulls: Sequence[bool]) -> ColumnElement[bool]:
-    """Rows behind the one whose values are bound as `c0`, `c1`, ...; `nulls` says which of them are NULL."""
+def after(orders: Sequence[Order], columns: Columns, nulls: Sequence[bool]) -> list[ColumnElement[bool]]:
+    """The rows behind the one whose values are bound as `c0`, `c1`, ...; `nulls` says which of them are NULL.
+
+    Several conditions that exclude each other, because each of them alone is one range of an index and their OR is not.
+    """
     sorted_by = [columns[order.field] for order in orders]
     given = [bindparam(f"c{number}", type_=column.type) for number, column in enumerate(sorted_by)]
-    if len({order.descending for order in orders}) == 1 and not any(column.nullable for column in sorted_by):
-        left, right = tuple_(*sorted_by), tuple_(*given)
-        return left < right if orders[0].descending else left > right
-    branches = []
-    for number in range(len(orders)):
-        same = [_same(sorted_by[i], given[i], is_null=nulls[i]) for i in range(number)]
-        beyond = _beyond(orders[number], sorted_by[number], given[number], is_null=nulls[number])
-        if beyond is not None:
-            branches.append(and_(*same, beyond))
-    return or_(*branches)
+    return _after(list(zip(orders, sorted_by, given, nulls, strict=True)))
 
 
-def _same(column: Column[Any], value: Any, *, is_null: bool) -> ColumnElement[bool]:
+Place = tuple[Order, Column[Any], Any, bool]
+
+
+def _after(places_left: Sequence[Place]) -> list[ColumnElement[bool]]:
+    """Same in the first and behind in the rest, or beyond in the first."""
+    if _is_one_range(places_left):
+        left = tuple_(*(column for _, column, _, _ in places_left))
+        right = tuple_(*(value for _, _, value, _ in places_left))
+        return [left < right if places_left[0][0].descending else left > right]
+    first, rest = places_left[0], places_left[1:]
+    return [and_(_same(first), behind) for behind in (_after(rest) if rest else ())] + _beyond(first)
+
+
+def _is_one_range(places_left: Sequence[Place]) -> bool:
+    directions = {order.descending for order, _, _, _ in places_left}
+    return len(directions) == 1 and not any(column.nullable for _, column, _, _ in places_left)
+
+
+def _same(place: Place) -> ColumnElement[bool]:
+    _, column, value, is_null = place
     return column.is_(None) if is_null else column == value
 
 
-def _beyond(order: Order, column: Column[Any], value: Any, *, is_null: bool) -> ColumnElement[bool] | None:
-    """None: nothing comes behind NULL upwards."""
+def _beyond(place: Place) -> list[ColumnElement[bool]]:
+    """Nothing comes behind NULL upwards, and everything else does downwards."""
+    order, column, value, is_null = place
     if order.descending:
-        return column.is_not(None) if is_null else column < value
+        return [column.is_not(None) if is_null else column < value]
     if is_null:
-        return None
-    return or_(column > value, column.is_(None)) if column.nullable else column > value
+        return []
+    return [column > value, column.is_(None)] if column.nullable else [column > value]
 
 
 def cursor_for(secret: str, purpose: str, query: ListQuery, orders: Sequence[Order], last: Sequence[Any]) -> str:

@@ -47,7 +47,7 @@ async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
     users: list[str] = []
     for statement, table, target in _users(_table_of(row)):
         found = await tx.fetch(statement, value=getattr(row, target), most=_MOST_NAMED - len(users))
-        users += [f"{table}/{'/'.join(str(part) for part in record)}" for record in found]
+        users += ["/".join([table.replace("_", "-"), *map(str, record)]) for record in found]
         if len(users) == _MOST_NAMED:
             break
     if users:

@@ -21,14 +21,18 @@ async def left_behind(database: TestDatabase, table: str) -> tuple[Any, ...]:
         )
 
 
-async def refusal_codes(database: TestDatabase) -> list[str]:
-    """Codes of the refusals in the audit trail, oldest first."""
+async def audit_entries(database: TestDatabase) -> list[dict[str, Any]]:
+    """The audit trail, oldest first."""
     async with database.connect() as connection:
         rows = await connection.fetch(
             "SELECT payload FROM outbox WHERE aggregatetype = 'audit' ORDER BY recorded_at, id"
         )
-    entries = [orjson.loads(row["payload"])["state"] for row in rows]
-    return [str(entry["code"]) for entry in entries if entry["outcome"] == "refused"]
+    return [orjson.loads(row["payload"])["state"] for row in rows]
+
+
+async def refusal_codes(database: TestDatabase) -> list[str]:
+    """Codes of the refusals in the audit trail, oldest first."""
+    return [str(entry["code"]) for entry in await audit_entries(database) if entry["outcome"] == "refused"]
 
 
 @asynccontextmanager
