@@ -93,7 +93,7 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
         "status": int(status),
         "code": error.code,
         "detail": error.detail,
-        "instance": request.url.path,
+        "instance": request.scope["raw_path"].decode("ascii", "replace"),  # a URI reference, so as it was sent
         "trace_id": trace_id(request),
         "errors": [found.model_dump() for found in error.errors],
     }
