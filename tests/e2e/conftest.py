@@ -1,7 +1,8 @@
-"""Operations as it runs in a plant: its API and its relay, on the run's database and broker."""
+"""Operations as it runs in a plant: its API and its relay, on the run's database and broker; and one whole stack."""
 
 from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import httpx
 import pytest
 
@@ -12,6 +13,34 @@ from plantkit.testing.database import TestDatabase, copied
 from plantkit.testing.fixtures import Signer, settings_for
 from takt_contracts import catalog
 from takt_contracts.roles import Role
+from tests.e2e.evidence import Refusing
+from tests.e2e.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """`takt up --detach` once per worker; down at the end."""
+    with running_stack() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def door(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the stack's gateway that is nobody."""
+    async with httpx.AsyncClient(base_url=stack.gateway, trust_env=False, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def tables(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+    """The stack's database, seen by a superuser."""
+    async with stack.database() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def refusing(door: httpx.AsyncClient, tables: asyncpg.Connection) -> Refusing:
+    return Refusing(door, tables)
 
 
 @pytest.fixture(scope="module")
