@@ -17,6 +17,7 @@ from plantkit.testing.fixtures import settings_for
 NOWHERE = "http://127.0.0.1:1"
 ADMIN = {"username": "admin", "password": "zK4!vq81mWp3 of the plant"}
 
+LOGIN = "/api/v1/auth/login"
 SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
@@ -101,7 +102,7 @@ def _client(app: FastAPI, token: str | None = None) -> httpx.AsyncClient:
 async def _patiently(client: httpx.AsyncClient, body: dict[str, str]) -> dict[str, str]:
     """The first administrator is made in the background of the start."""
     async with asyncio.timeout(10):
-        while (answer := await client.post("/api/v1/auth/login", json=body)).status_code != 200:  # noqa: ASYNC110
+        while (answer := await client.post(LOGIN, json=body)).status_code != 200:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.05)
     tokens: dict[str, str] = answer.json()
     return tokens

@@ -16,8 +16,8 @@ def status(**states: str) -> PlantStatus:
     ("found", "sentence"),
     [
         (status(operations="healthy", gateway="healthy"), "Everything runs."),
-        (status(operations="down", gateway="healthy"), "operations: down."),
-        (status(operations="down", gateway="in trouble"), "operations, gateway: in trouble."),
+        (status(operations="down", gateway="healthy"), "operations is down."),
+        (status(operations="down", gateway="in trouble"), "operations and gateway are in trouble."),
     ],
 )
 def test_one_sentence_says_how_it_is(found, sentence):

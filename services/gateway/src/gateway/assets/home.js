@@ -29,7 +29,9 @@ async function lookAround() {
 function verdict(status) {
   const trouble = status.services.filter((service) => service.status !== "healthy");
   if (trouble.length === 0) return "Everything runs.";
-  return `${trouble.map((service) => service.name).join(", ")}: ${trouble.length === 1 ? trouble[0].status : "in trouble"}.`;
+  if (trouble.length === 1) return `${trouble[0].name} is ${trouble[0].status}.`;
+  const names = trouble.map((service) => service.name);
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)} are in trouble.`;
 }
 
 function showUnreachable() {

@@ -27,12 +27,14 @@ async def home(request: Request) -> HTMLResponse:
 
 
 def verdict(found: PlantStatus) -> str:
-    """One sentence on the whole."""
+    """One sentence on the whole; `home.js` says the same."""
     trouble = [service for service in found.services if service.status != "healthy"]
+    names = [service.name for service in trouble]
     if not trouble:
         return "Everything runs."
-    word = trouble[0].status if len(trouble) == 1 else "in trouble"
-    return f"{', '.join(service.name for service in trouble)}: {word}."
+    if len(trouble) == 1:
+        return f"{names[0]} is {trouble[0].status}."
+    return f"{', '.join(names[:-1])} and {names[-1]} are in trouble."
 
 
 def _watch(request: Request) -> Watch:

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import httpx
 from pydantic import BaseModel
 from starlette.types import ASGIApp
+
+from plantkit.clock import utc_now
 
 FRESH_S = 2.0
 ABOUT = {
@@ -70,7 +72,7 @@ class Watch:
             asked = [_one(client, name, url) for name, url in self._base_urls.items()]
             services = await asyncio.gather(*asked, _one(own, self._own, "http://gateway"))
         healthy = sum(one.status == "healthy" for one in services)
-        return PlantStatus(plant=self._plant, at=datetime.now(UTC), healthy=healthy, services=list(services))
+        return PlantStatus(plant=self._plant, at=utc_now(), healthy=healthy, services=list(services))
 
 
 async def _one(client: httpx.AsyncClient, name: str, base_url: str) -> ServiceStatus:

@@ -5,13 +5,14 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
 import orjson
 
 from gateway.documents.merge import Document, merged
+from plantkit.clock import utc_now
 
 FRESH_S = 15.0
 TITLE = "Takt"
@@ -69,7 +70,7 @@ class Shelf:
     def _keep(self, name: str, document: Document | None) -> None:
         last = self._kept.get(name)
         if document is not None:
-            self._kept[name] = Kept(document, datetime.now(UTC))
+            self._kept[name] = Kept(document, utc_now())
         elif last is not None:
             self._kept[name] = Kept(last.document, last.seen_at, is_current=False)
 
