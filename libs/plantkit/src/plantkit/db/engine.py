@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import ClauseElement, PoolProxiedConnection
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import Dialect, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import greenlet_spawn
@@ -74,7 +74,7 @@ class Database:
             except PoolTimeout:
                 waited = self.settings.db_pool_wait_s
                 raise Unavailable(f"No database connection was free within {waited:g} s.") from None
-            except (asyncpg.PostgresError, DBAPIError, *LOST_CONNECTION) as away:
+            except (asyncpg.PostgresError, DBAPIError, EmulatedDBAPIException, *LOST_CONNECTION) as away:
                 raise Unavailable("The database cannot be reached at the moment.") from away
             if await self._alive(pooled):
                 return pooled
