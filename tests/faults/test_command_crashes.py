@@ -5,7 +5,7 @@ from aiokafka import TopicPartition
 
 from tests.faults.checkers.history import Out
 from tests.faults.checkers.verdict import enough
-from tests.faults.harness import judging, tables
+from tests.faults.harness import judging, points, tables
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import KILLED
 from tests.faults.harness.reports import passes
@@ -14,8 +14,8 @@ from tests.faults.harness.shop import Shop
 pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
 
 
-@pytest.mark.parametrize("passage", [1, 2, 17])
-@pytest.mark.parametrize("point", ["cmd.after_write_before_commit", "cmd.after_commit_before_response"])
+@pytest.mark.parametrize("passage", points.PASSAGES)
+@pytest.mark.parametrize("point", points.COMMAND)
 async def test_a_killed_service_keeps_commands_whole(
     plant: Plant, shop: Shop, log_ends: dict[TopicPartition, int], point: str, passage: int
 ) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
+
 from takt.stack.children import Children
 from takt.stack.forks import Order
 
@@ -36,6 +38,11 @@ class Child:
         """Exit code; None while it runs."""
         self._parent.pump()
         return self._parent.code_of(self._name)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped by a signal and can be continued."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)

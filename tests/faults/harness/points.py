@@ -1,0 +1,12 @@
+"""The places where the product can be killed, and how often each is passed before it is."""
+
+COMMAND = ("cmd.after_write_before_commit", "cmd.after_commit_before_response")
+RELAY = ("relay.after_select", "relay.after_send_before_ack", "relay.after_ack_before_mark")
+RELAY_FENCED = "relay.after_lease_lost"
+CONSUMER = (
+    "consumer.after_poll",
+    "consumer.after_effect_before_commit",
+    "consumer.after_commit_before_offset",
+)
+EVERY = frozenset({*COMMAND, *RELAY, RELAY_FENCED, *CONSUMER})
+PASSAGES = (1, 2, 17)
