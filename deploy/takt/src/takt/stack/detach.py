@@ -37,11 +37,17 @@ def start(options: Options, report: Report) -> None:
             pass_fds=[writer],
         ).returncode = 0  # it outlives us; nobody here waits for it
     os.close(writer)
-    complaint = f"The launcher ended without a word: see {folder.logs / 'launcher.log'}."
+    complaint: str | None = f"The launcher ended without a word: see {folder.logs / 'launcher.log'}."
     with os.fdopen(reader) as told:
         for line in told:  # to the end: it closes the pipe when it has ended, or when everything runs
-            complaint = _relay(json.loads(line), report) or complaint
-    if not folder.is_locked:
+            match json.loads(line):
+                case {"say": str(sentence)}:
+                    report.say(sentence)
+                case {"fetching": [str(name), int(done), int(total)]}:
+                    report.fetching(name, done, total)
+                case {"error": error}:
+                    complaint = error
+    if complaint is not None:
         raise StackError(complaint)
 
 
@@ -69,18 +75,6 @@ def _await_end(process: psutil.Process, folder: DataFolder) -> None:
         time.sleep(0.05)
 
 
-def _relay(told: dict[str, object], report: Report) -> str | None:
-    """Pass on what the launcher says; returns why it gave up, when it did."""
-    match told:
-        case {"say": str(sentence)}:
-            report.say(sentence)
-        case {"fetching": [str(name), int(done), int(total)]}:
-            report.fetching(name, done, total)
-        case {"error": str(sentence)}:
-            return sentence
-    return None
-
-
 def main() -> None:
     """The detached launcher."""
     report = Pipe(os.fdopen(int(sys.argv[1]), "w"))
@@ -89,6 +83,7 @@ def main() -> None:
     options = Options(**{**asked, "data": Path(asked["data"])})
 
     def ready(_stack: Stack) -> None:
+        report.tell(error=None)
         report.close()
 
     try:
