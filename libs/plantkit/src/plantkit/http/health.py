@@ -15,6 +15,9 @@ from plantkit.errors import DomainError, Forbidden
 from plantkit.observability.metrics import DB_POOL_IN_USE, DB_UP
 
 _ASK = compile_statement(text("SELECT version_num FROM alembic_version"))
+_UNREADY: dict[int | str, dict[str, Any]] = {
+    503: {"description": "The same, while something is in trouble.", "model": dict[str, Any]}
+}
 
 
 class Part(Protocol):
@@ -48,16 +51,16 @@ def health_routes(context: Context, messaging: Part) -> APIRouter:
         """The process runs. Never asks anything else."""
         return {"status": "up"}
 
-    @router.get("/health/ready", openapi_extra={"security": []})
-    @router.get("/readyz", openapi_extra={"security": []})
+    @router.get("/health/ready", openapi_extra={"security": []}, responses=_UNREADY)
+    @router.get("/readyz", openapi_extra={"security": []}, responses=_UNREADY)
     async def ready(response: Response) -> dict[str, Any]:
         """Whether requests can be served now: database, migrations, broker loops."""
         trouble = await database_trouble(context) + messaging.ready()
         response.status_code = 503 if trouble else 200
         return {"status": "not ready" if trouble else "ready", "trouble": trouble}
 
-    @router.get("/health", openapi_extra={"security": []})
-    @router.get("/health/detailed", openapi_extra={"security": []})
+    @router.get("/health", openapi_extra={"security": []}, responses=_UNREADY)
+    @router.get("/health/detailed", openapi_extra={"security": []}, responses=_UNREADY)
     async def detailed(response: Response) -> dict[str, Any]:
         """Each part with its own state. Answers 503 when one is in trouble."""
         database, loops = await database_trouble(context), messaging.ready()
