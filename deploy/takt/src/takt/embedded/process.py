@@ -1,6 +1,7 @@
 """Starting a program so that it can be told apart, found again and never left behind."""
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -36,6 +37,7 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
 
     The program gets `end_signal` when the *thread* that called this ends: call it from one that lives long.
     """
+    us = os.getpid()
     with launch.log.open("ab") as log:
         return subprocess.Popen(
             launch.argv,
@@ -49,13 +51,15 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
             extra_groups=[] if launch.as_user else None,
             start_new_session=True,
             pass_fds=launch.pass_fds,
-            preexec_fn=lambda: die_with_parent(launch.end_signal),  # noqa: PLW1509 - one system call, no locks
+            preexec_fn=lambda: die_with_parent(launch.end_signal, us),  # noqa: PLW1509 - two system calls, no locks
         )
 
 
-def die_with_parent(end_signal: signal.Signals) -> None:
-    """Ask the kernel to send `end_signal` to this process when the thread that started it ends."""
+def die_with_parent(end_signal: signal.Signals, parent: int) -> None:
+    """Ask the kernel to send `end_signal` to this process when the thread that started it ends; end now if it has."""
     _libc_prctl(_PR_SET_PDEATHSIG, int(end_signal))
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def stop(process: subprocess.Popen[bytes], end_signal: signal.Signals, patience_s: float) -> int:

@@ -79,16 +79,17 @@ class Forker:
 
     def _fork(self, order: Order) -> Callable[[], None] | None:
         refuse_unsafe_fork()
+        us = os.getpid()
         pid = os.fork()
         if pid:
             self._children[pid] = order.name
             self._tell(kind="started", name=order.name, pid=pid)
             return None
-        self._become_child(order)
+        self._become_child(order, parent=us)
         return lambda: call(order.target, order.arguments)
 
-    def _become_child(self, order: Order) -> None:
-        die_with_parent(signal.SIGTERM)
+    def _become_child(self, order: Order, parent: int) -> None:
+        die_with_parent(signal.SIGTERM, parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for end in (self._orders, self._bell, self._wake):
