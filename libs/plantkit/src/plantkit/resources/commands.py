@@ -55,7 +55,7 @@ async def update(tx: Tx, order: Update) -> Archivable:
     order.match.check(row.version)
     before = resource.fields_of(row)
     _refuse_new_key(order)
-    after = _merged(resource, before, order.changes)
+    after = merged(resource, before, order.changes)
     changed = {name: value for name, value in _values(after).items() if value != getattr(before, name)}
     if not changed:
         return row
@@ -115,7 +115,7 @@ def _refuse_new_key(order: Update) -> None:
         raise KeyImmutable(f"{' and '.join(wanted)} is the key, which never changes.", errors=errors)
 
 
-def _merged(resource: AnyResource, before: Fields, changes: Mapping[str, Any]) -> Fields:
+def merged(resource: AnyResource, before: Fields, changes: Mapping[str, Any]) -> Fields:
     """Validated as a whole, because a field may be right on its own and wrong beside another."""
     try:
         merged: Fields = resource.contract.fields.model_validate(_values(before) | dict(changes))

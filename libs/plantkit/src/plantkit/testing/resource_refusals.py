@@ -164,6 +164,16 @@ class Refusals(ResourceCase):
                 assert (reply.status_code, reply.json()["code"]) == (401, "auth.unauthenticated")
                 assert reply.headers["www-authenticate"].startswith("Bearer")
 
+    async def test_a_restore_that_does_not_fit_is_refused_and_one_that_is_not_needed_changes_nothing(self) -> None:
+        archived, present = await self.archived(), await self.created()
+        refusals = [(self.fresh(), {}, 404, None), (archived, {"if-match": '"1"'}, 412, "resource.stale")]
+        for body, headers, status, told in refusals:
+            async with nothing_written(self.database, self.table, told=told):
+                assert (await self._restore(body, headers)).status_code == status
+        restored, unneeded = await self._restore(archived, {"if-match": '"2"'}), await self._restore(present, {})
+        assert (restored.status_code, unneeded.status_code, unneeded.json()) == (200, 200, present)
+        assert await self.told(present) == [("created", 1)]
+
     async def test_what_is_in_use_is_not_archived_and_names_its_users(self) -> None:
         if self.used_by is None:
             return
@@ -184,6 +194,10 @@ class Refusals(ResourceCase):
                 reply = await self.client.post(self.url, json=self.fresh(**{name: "NOBODY-1"}))
             assert (reply.status_code, reply.json()["code"]) == (422, "resource.unknown-reference")
             assert [error["pointer"] for error in reply.json()["errors"]] == [f"/{name}"]
+
+    async def _restore(self, body: Body, headers: Headers) -> httpx.Response:
+        key = {"idempotency-key": f"suite-{a_number()}"}
+        return await self.client.post(f"{self.at(body)}/restore", headers={**headers, **key})
 
     def _references(self) -> list[str]:
         return sorted(str(key.parent.name) for key in self.resource.listing.table.foreign_keys)
