@@ -50,7 +50,7 @@ async def look(database_url: str, bootstrap: str, schemas: tuple[str, ...]) -> L
 async def _until_published(connection: asyncpg.Connection, schemas: tuple[str, ...]) -> None:
     ends_at = time.monotonic() + _QUIET_LIMIT_S
     # The names are our own schemas, and, below, what the catalogue says.
-    waiting = " + ".join(f"(SELECT count(*) FROM {name}.outbox WHERE published_at IS NULL)" for name in schemas)  # noqa: S608
+    waiting = " + ".join(f"(SELECT count(*) FROM {name}.outbox WHERE published_at IS NULL)" for name in schemas)  # noqa: S608 - schemas of our own
     while left := await connection.fetchval(f"SELECT {waiting}"):
         if time.monotonic() > ends_at:
             raise StackError(f"{left} events were not published within {_QUIET_LIMIT_S} s: see the services' logs.")
@@ -60,7 +60,7 @@ async def _until_published(connection: asyncpg.Connection, schemas: tuple[str, .
 async def _rows(connection: asyncpg.Connection, schemas: tuple[str, ...]) -> dict[str, int]:
     tables = await connection.fetch(_TABLES, list(schemas), list(_BOOKKEEPING))
     names = [f'{table["schema"]}."{table["name"]}"' for table in tables]
-    counts = {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608
+    counts = {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608 - tables of our own
     return {name.replace('"', ""): count for name, count in counts.items() if count}
 
 

@@ -63,7 +63,7 @@ class Children:
             self._orders.sendall(order.line())
         except OSError as error:
             raise StackError(f"The services' parent process ended: {last_line(self._log)}") from error
-        started = lambda: order.name in self._running or order.name in self._codes  # noqa: E731
+        started = lambda: order.name in self._running or order.name in self._codes  # noqa: E731 - a claim to wait for
         self._wait(started, _SOON_S, f"{order.name} could not be started")
         return self._running.get(order.name, 0)
 
