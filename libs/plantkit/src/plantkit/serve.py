@@ -5,6 +5,7 @@ from types import FrameType
 
 import uvicorn
 
+from plantkit.http.patience import PatientProtocol
 from plantkit.observability import logs
 from plantkit.service import Service
 from plantkit.settings import ServiceSettings
@@ -27,7 +28,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=15,
-        h11_max_incomplete_event_size=32_768,
+        http=PatientProtocol,
         lifespan="on",
     )
     _Server(config, app.state.at_sigterm).run()
