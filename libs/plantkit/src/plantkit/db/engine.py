@@ -65,7 +65,7 @@ class Database:
                 await greenlet_spawn(pooled.invalidate)
             else:
                 pooled.info["used_at"] = time.monotonic()
-                await greenlet_spawn(pooled.close)
+                pooled.close()  # gives it back without a word to the server: nothing is open on it
 
     async def _checkout(self) -> PoolProxiedConnection:
         while True:
@@ -111,6 +111,7 @@ def _engine(settings: ServiceSettings) -> AsyncEngine:
         max_overflow=settings.db_pool_overflow,
         pool_recycle=settings.db_pool_recycle_s,
         pool_timeout=settings.db_pool_wait_s,
+        pool_reset_on_return=None,
         json_deserializer=str,  # jsonb travels as text: payloads and headers are encoded and decoded once, by us
         connect_args={"server_settings": server_settings(settings), "statement_cache_size": 512, "timeout": 5},
     )

@@ -4,13 +4,15 @@
 428 / 412 need the row, so a handler raises them, and a guard raises them here when the body is already invalid.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
+import os.path
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, HTTPException, Request, Response, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from plantkit.auth.principal import Principal
@@ -72,6 +74,7 @@ class Routes(APIRouter):
     def __init__(self, **options: Any) -> None:
         super().__init__(route_class=KitRoute, redirect_slashes=False, **options)
         self._allowed: dict[str, set[str]] = {}
+        self._beginning = ""
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().add_api_route(path, endpoint, **options)
@@ -80,6 +83,18 @@ class Routes(APIRouter):
         together = self._allowed.setdefault(route.path, set())
         together |= route.allowed
         route.allowed = together
+        self._beginning = _shared([known.path for known in self.routes if isinstance(known, KitRoute)])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """A path without what all endpoints begin with is none of theirs; to ask each would cost more than a parse."""
+        if self._beginning not in scope["path"]:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def _shared(paths: Sequence[str]) -> str:
+    """What every path begins with, up to the first parameter."""
+    return os.path.commonprefix([path.partition("{")[0] for path in paths]).rstrip("/")
 
 
 def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:
