@@ -6,7 +6,13 @@ import json
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
+from gateway.identity.door import sign_in_of
+from gateway.identity.tokens import sweep_tokens
+from plantkit.auth.principal import SYSTEM
+from plantkit.db.tx import Origin
+from plantkit.run import Runner
 from takt_contracts.gateway.identity import SignedIn, SignInEnded, UserCreated
 
 pytestmark = pytest.mark.db
@@ -195,3 +201,30 @@ async def test_a_refused_password_is_not_repeated_in_the_answer(anonymous):
 
 def without_trace(answer: httpx.Response) -> str:
     return json.dumps({name: value for name, value in answer.json().items() if name != "trace_id"}, sort_keys=True)
+
+
+async def test_tokens_of_sign_ins_that_are_over_are_swept_up_and_no_others(app, anonymous, tokens, database):
+    spare = (await anonymous.post("/api/v1/auth/login", json=ADMIN)).json()
+    sign_in = sign_in_of(spare["access_token"])
+    async with database.connect() as connection:
+        await connection.execute("UPDATE sign_ins SET expires_at = now() - interval '1 s' WHERE id = $1", sign_in)
+
+    context = app.state.context
+    await Runner(context, SYSTEM, Origin(request_id="test"), now=context.clock)(sweep_tokens, None)
+
+    assert (await refresh(anonymous, spare["refresh_token"])).status_code == 401
+    assert (await refresh(anonymous, tokens["refresh_token"])).status_code == 200
+    async with database.connect() as connection:
+        left = await connection.fetchval("SELECT count(*) FROM refresh_tokens WHERE sign_in_id = $1", sign_in)
+    assert left == 0
+
+
+async def test_sign_ins_are_counted_by_what_came_of_them(anonymous, admin):
+    before = sample("refused")
+    await anonymous.post("/api/v1/auth/login", json={"username": "nobody-9", "password": "x"})
+
+    assert sample("refused") == before + 1
+
+
+def sample(outcome: str) -> float:
+    return REGISTRY.get_sample_value("takt_gateway_sign_ins_total", {"outcome": outcome}) or 0.0
