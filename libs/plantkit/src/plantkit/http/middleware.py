@@ -15,7 +15,6 @@ from plantkit.observability.metrics import REQUEST_SECONDS, REQUESTS
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _QUIET = frozenset({"/health", "/health/live", "/health/ready", "/livez", "/readyz", "/metrics"})
-log = logs.get("plantkit.http")
 
 
 class RequestScope:
@@ -84,13 +83,17 @@ def _account(scope: Scope, status: int, seconds: float) -> None:
     REQUEST_SECONDS.labels(scope["method"], route).observe(seconds)
     if route in _QUIET and status < 500:
         return
-    principal: Any = scope.get("state", {}).get("principal")
-    log.info(
+    state: dict[str, Any] = scope["state"]
+    origin: Origin = state["origin"]
+    logs.hot(
+        "plantkit.http",
         "http.answered",
+        request_id=origin.request_id,
+        trace_id=_trace_id(origin),
         method=scope["method"],
         route=route,
         resource=scope["path"][:300],
         status=status,
-        user_id=getattr(principal, "id", None),
+        user_id=getattr(state.get("principal"), "id", None),
         duration_ms=round(seconds * 1000, 2),
     )

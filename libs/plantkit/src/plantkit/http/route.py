@@ -94,7 +94,7 @@ class Routes(APIRouter):
 
 def _shared(paths: Sequence[str]) -> str:
     """What every path begins with, up to the first parameter."""
-    return os.path.commonprefix([path.partition("{")[0] for path in paths]).rstrip("/")
+    return os.path.commonpath([path.partition("{")[0] for path in paths]).rstrip("/")
 
 
 def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:

@@ -6,6 +6,7 @@ Ids and codes go in; bodies, names, tokens and free text do not.
 import logging
 import re
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ import structlog
 from opentelemetry import trace
 from structlog.contextvars import merge_contextvars
 from structlog.types import EventDict, Processor, WrappedLogger
+
+from plantkit.clock import utc_now
 
 FIELDS = (
     "timestamp",
@@ -65,6 +68,26 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
+def hot(logger: str, message: str, **fields: Any) -> None:
+    """A line at level info without the chain, which would cost a tenth of a command: for what every request writes.
+
+    The same fields in the same order. Ids of request and trace are the caller's to give.
+    """
+    root = logging.getLogger()
+    if not root.isEnabledFor(logging.INFO):
+        return
+    frame = sys._getframe(1)
+    site = {"module": frame.f_globals["__name__"].rpartition(".")[2], "function": frame.f_code.co_name}
+    at = utc_now().isoformat().replace("+00:00", "Z")
+    event = {"timestamp": at, "level": "info", "logger": logger, "message": message, **site, "line": frame.f_lineno}
+    line = _render(None, "", _in_order(event | fields)) + "\n"
+    for handler in root.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            with handler.lock or nullcontext():
+                handler.stream.write(line)
+                handler.flush()
+
+
 def _chain() -> list[Processor]:
     return [
         merge_contextvars,
@@ -86,8 +109,11 @@ def _complete(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     event["line"] = event.pop("lineno", None)
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"
-    rest = {name: value for name, value in event.items() if name not in FIELDS}
-    return {name: event.get(name) for name in FIELDS} | rest
+    return _in_order(event)
+
+
+def _in_order(event: EventDict) -> EventDict:
+    return {**dict.fromkeys(FIELDS), **event}
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
