@@ -86,7 +86,7 @@ def _claims(field: Field) -> Iterator[Claim]:
         ours, peer = task.turn_of(field.ours), task.turn_of(field.peer)
         yield Claim(title=f"{task.name}: ours / peer", ours=ours, peer=peer, must=MUST, aim=AIM)
     first = TASKS[0]
-    for other in (field.relayed, field.gateway):
+    for other in (field.lean, field.relayed, field.gateway):
         yield Claim(title=f"{other.name} / peer", ours=first.turn_of(other), peer=first.turn_of(field.peer))
 
 
@@ -98,7 +98,8 @@ class _Course:
         self._pace = pace
         self._first = 0
         pairs = [(task, contestant) for task in TASKS for contestant in (field.peer, field.ours)]
-        self._order = [*pairs, (TASKS[0], field.relayed), (TASKS[0], field.gateway)]
+        beside = [(TASKS[0], other) for other in (field.lean, field.relayed, field.gateway)]
+        self._order = [*pairs, *beside]
 
     def run(self) -> Iterator[Round]:
         for number in range(self._pace.rounds):

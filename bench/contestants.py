@@ -43,6 +43,7 @@ class Field:
     """All of them."""
 
     peer: Contestant
+    lean: Contestant
     ours: Contestant
     relayed: Contestant
     gateway: Contestant
@@ -66,6 +67,8 @@ class _Stack:
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "JWKS_URL": f"http://127.0.0.1:{self.gateway_port}/.well-known/jwks.json",
             "CURSOR_SECRET": self.cursor_secret,
+            "DB_POOL_SIZE": "8",
+            "DB_POOL_OVERFLOW": "0",
             "LOOPS": loops,
         }
         return {f"TAKT_{service.upper()}_{name}": value for name, value in given.items()}
@@ -101,6 +104,7 @@ def started(postgres: Postgres, kafka: Kafka) -> Iterator[Field]:
         ours: dict[str, Any] = {"prefix": "/api/v1", "door": front.url}
         field = Field(
             peer=Contestant("peer", peer, "peer"),
+            lean=Contestant("peer, past its manuals", peer, "peer", prefix="/lean"),
             ours=Contestant("ours", plain, _PLAIN, **ours),
             relayed=Contestant("ours, relay in the process", relayed, _RELAYED, **ours),
             gateway=Contestant("ours, through the gateway", front, _PLAIN, **ours),

@@ -11,10 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import cast
 
 import uvloop
 
 NUMBER, TARGET = "@number@", "@tg@"  # replaced by eight and four digits: unlike the length, the text changes
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class Run:
             await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.load.port)
             for _ in range(self.load.connections)
         ]
-        await asyncio.gather(*(connection.finished for _, connection in opened))
+        async with asyncio.timeout(self.load.warm_up_s + self.load.seconds + _PATIENCE_S):
+            await asyncio.gather(*(connection.finished for _, connection in opened))
         return self.result()
 
     def result(self) -> Result:
@@ -102,8 +105,7 @@ class Connection(asyncio.Protocol):
         self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         self._send()
 
     def _send(self) -> None:
