@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from takt.testing.long_runs import History, in_order
 
 TESTS = [f"tests/test_{n}.py::test" for n in range(8)]
@@ -50,6 +52,7 @@ def test_quick(): pass
 """
 
 
+@pytest.mark.timeout(240)  # runs of pytest inside a test are processes of their own
 def test_nothing_starts_after_the_budget_is_spent(pytester, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path))
     pytester.makepyfile(LONG)

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.timeout(240)  # runs of pytest inside a test are processes of their own
+
 NEEDY = """
 import pytest
 @pytest.mark.needs("sh", "no-such-program")
@@ -12,11 +14,10 @@ def test_served(): pass
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
-def test_an_absent_program_is_counted_and_named_at_the_end(pytester, workers):
+def test_an_absent_program_is_counted_and_named_at_the_end(pytester):
     pytester.makepyfile(NEEDY)
 
-    result = pytester.runpytest_subprocess(*workers)
+    result = pytester.runpytest_subprocess("-n", "1")
 
     result.assert_outcomes(passed=1, skipped=2)
     result.stdout.fnmatch_lines(["*absent programs*", "no-such-program: 2 tests"])

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = [pytest.mark.db, pytest.mark.timeout(240)]  # runs of pytest inside a test are processes of their own
+
 ASKING = """
 import asyncpg, pytest
 

@@ -164,6 +164,19 @@ def test_a_signal_stops_services_then_broker_then_database(folder: Callable[[], 
     assert services < _time_of(data, "kafka", "shut down completely") < _time_of(data, "postgres", "is shut down")
 
 
+@pytest.mark.parametrize("after_s", [0.3, 1.5, 4])
+def test_a_start_that_is_given_up_leaves_nothing(folder: Callable[[], Path], after_s: float) -> None:
+    data = folder()
+    with subprocess.Popen([*TAKT, "up", "--data", str(data)], stderr=subprocess.DEVNULL) as foreground:
+        until((data / "run" / "launcher.pid").exists)
+        time.sleep(after_s)
+        foreground.send_signal(signal.SIGTERM)
+        assert foreground.wait(60) == 0
+    time.sleep(0.5)
+
+    assert [process for process in psutil.process_iter(["cmdline"]) if str(data) in str(process.info["cmdline"])] == []
+
+
 def _time_of(data: Path, name: str, words: str) -> str:
     lines = (data / "logs" / f"{name}.log").read_text().splitlines()
     [line] = [line for line in lines if words in line][-1:]

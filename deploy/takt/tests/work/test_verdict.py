@@ -56,14 +56,10 @@ def test_tools_run_through_uv_where_uv_started_us(monkeypatch):
 QUICK = ["deploy/takt/tests/test_loopback.py", "-q", "-p", "no:cacheprovider"]
 
 
-def test_named_tests_run_as_named(monkeypatch):
+@pytest.mark.db  # not a pure test: two runs of pytest inside it
+@pytest.mark.timeout(240)
+def test_a_part_runs_as_named_and_no_long_test_is_no_failure(monkeypatch):
     monkeypatch.delenv("UV", raising=False)
 
-    assert testing.some([*QUICK, "-k", "only_this_machine"]) == 0
     assert testing.some([*QUICK, "-k", "nothing_of_that_name"]) != 0
-
-
-def test_no_long_test_is_nothing_to_do_and_no_failure(monkeypatch):
-    monkeypatch.delenv("UV", raising=False)
-
     assert testing.long(1, QUICK) == 0
