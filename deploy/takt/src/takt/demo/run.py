@@ -19,22 +19,23 @@ def run(data: Path, port: int | None, report: Report, *, once: bool) -> None:
     _say_what_is_fetched(report)
     if DataFolder(data).is_locked:
         report.say(f"A stack already runs on {data}: the plant is loaded into that one.")
-        tell(data, report)
+        tell(data, report, stays_up=True)
         return
     supervisor.run(Options(data, port, plant=PLANT), report, lambda _: _told(data, report, once=once))
 
 
-def tell(data: Path, report: Report) -> None:
+def tell(data: Path, report: Report, *, stays_up: bool) -> None:
     """Load what is missing and print what landed."""
     running, folder = status.read(data), DataFolder(data)
     report.say("Signing in and making a small plant through the gateway.")
     loaded = load(running["gateway"], folder)
     url = running["postgres"].replace("//", f"//postgres:{folder.secret('postgres')}@")
-    show.show(show.console(), running, loaded, asyncio.run(landed.look(url, running["kafka"], SERVICES)))
+    found = asyncio.run(landed.look(url, running["kafka"], SERVICES))
+    show.show(show.console(), running, loaded, found, stays_up=stays_up)
 
 
 def _told(data: Path, report: Report, *, once: bool) -> None:
-    tell(data, report)
+    tell(data, report, stays_up=not once)
     if once:
         raise supervisor.StopAsked
     report.say("\nIt stays up until Ctrl-C.")

@@ -20,16 +20,20 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH, no_color=True, highlight=False)
 
 
-def show(out: Console, status: Mapping[str, Any], loaded: Loaded, landed: Landed) -> None:
+def show(out: Console, status: Mapping[str, Any], loaded: Loaded, landed: Landed, *, stays_up: bool) -> None:
     out.print(
         f"\nThrough the gateway: {loaded.created} created, {loaded.present} were there, {loaded.acted} steps done."
     )
-    out.print(_table("Rows", ("table", "rows"), ((name, str(count)) for name, count in landed.rows.items())))
+    out.print()
+    out.print(_table(("table", "rows"), ((name, str(count)) for name, count in landed.rows.items())))
     topics = ((name, str(topic.events), _offsets(topic.offsets)) for name, topic in landed.topics.items())
-    out.print(_table("Events", ("topic", "events", "partition: offsets"), topics))
-    out.print(_table("Where", ("what", "address"), _addresses(status)))
-    out.print(f"Sign in as admin; the password lies in {status['credentials']}", soft_wrap=True)
-    out.print("\nList operations:", soft_wrap=True)
+    out.print()
+    out.print(_table(("topic", "events", "partition: offsets"), topics))
+    out.print()
+    out.print(_table(("what", "address"), _addresses(status)))
+    out.print(f"\nSign in as admin; the password lies in {status['credentials']}", soft_wrap=True)
+    again = "" if stays_up else f", after `uv run takt up --data {shlex.quote(str(status['data']))}`"
+    out.print(f"\nTo list operations, paste this{again}:", soft_wrap=True)
     out.print(curl(str(status["gateway"]), str(status["credentials"])), soft_wrap=True, markup=False, highlight=False)
 
 
@@ -53,9 +57,9 @@ def _offsets(offsets: Mapping[int, tuple[int, int]]) -> str:
     return ", ".join(f"{partition}: {first}..{end - 1}" for partition, (first, end) in offsets.items())
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
     plain = not sys.stdout.isatty()
-    table = Table(title=title, title_justify="left", box=None if plain else box.SIMPLE, pad_edge=False)
+    table = Table(box=None if plain else box.SIMPLE, pad_edge=False)
     for column in columns:
         table.add_column(column, justify="right" if column in {"rows", "events"} else "left", overflow="fold")
     for row in rows:
