@@ -80,6 +80,13 @@ async def shop(plant: Plant) -> AsyncIterator[Shop]:
 
 
 @pytest.fixture
+async def small_shop(plant: Plant) -> AsyncIterator[Shop]:
+    made = Shop(plant, operations=6)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
 async def writers(plant: Plant) -> AsyncIterator[Writers]:
     """They write from the start of the run into a topic of its own."""
     async with topics.made(plant.bootstrap, plant.topic):

@@ -1,4 +1,4 @@
-"""Sixteen writers on twenty operations, through the service, with the relay running: the everyday race, no fault."""
+"""Sixteen writers on twenty operations, through two replicas of the service and their relays: no fault but haste."""
 
 import pytest
 from aiokafka import TopicPartition
@@ -12,17 +12,16 @@ from tests.faults.harness.shop import Shop
 
 pytestmark = [pytest.mark.broker, pytest.mark.db]
 WRITERS = 16
-COMMANDS = 800
+COMMANDS = 640
 
 
 async def test_writers_who_meet_lose_nothing_double_nothing_and_keep_the_order(
     plant: Plant, shop: Shop, log_ends: dict[TopicPartition, int]
 ) -> None:
-    _, address = plant.service("api")
-    plant.service("relay")
-    await shop.open(address)
+    replicas = [plant.service("api", "relay")[1] for _ in range(2)]
+    await shop.open(replicas[0])
     async with tables.lock_waits(plant) as waits:
-        await shop.work([address], clients=WRITERS, commands=COMMANDS)
+        await shop.race(replicas, clients=WRITERS, commands=COMMANDS)
     await tables.drained(plant)
 
     met = contention.meetings(sorted((op for op in shop.history if op.op == "report"), key=lambda op: op.t0))

@@ -74,31 +74,43 @@ class Shop:
         raise Stuck(f"{address} does not answer")
 
     async def work(self, addresses: Sequence[str], *, clients: int, commands: int) -> None:
-        """So many commands in all. Each goes to the first address that can be reached."""
+        """So many commands in all. Each goes to the first address that can be reached; every second one that got no
+        answer is sent once more to the last.
+        """
         await asyncio.gather(*(self._ready(address) for address in addresses))
         left = iter(range(commands))
-        await asyncio.gather(*(self._client_of(addresses, number, left) for number in range(clients)))
+        await asyncio.gather(*(self._patient(addresses, number, left) for number in range(clients)))
 
-    async def _client_of(self, addresses: Sequence[str], number: int, left: Iterator[int]) -> None:
+    async def race(self, addresses: Sequence[str], *, clients: int, commands: int) -> None:
+        """So many commands in all, spread over the addresses. Now and then a client is hasty: it sends its
+        report to all addresses at once, under one Idempotency-Key.
+        """
+        await asyncio.gather(*(self._ready(address) for address in addresses))
+        left = iter(range(commands))
+        await asyncio.gather(*(self._racer(addresses, number, left) for number in range(clients)))
+
+    async def _patient(self, addresses: Sequence[str], number: int, left: Iterator[int]) -> None:
         for command in left:
-            op = await self._one(addresses, number, refused=command % 8 == 7)
+            op = await self._first_reached(self._next(number, refused=command % 8 == 7), addresses)
             if op.out is Out.INFO and op.op == "report" and op.i % 2:
-                op = replace(await self._send(op, addresses[-1]), t0=op.t0)
+                op = await self._send(op, addresses[-1])
             self.history.append(op)
 
-    async def _one(self, addresses: Sequence[str], number: int, *, refused: bool) -> Op:
+    async def _racer(self, addresses: Sequence[str], number: int, left: Iterator[int]) -> None:
+        for command in left:
+            op = self._next(number, refused=command % 8 == 7)
+            hasty = op.op == "report" and command % 10 == 3
+            chosen = addresses if hasty else [addresses[number % len(addresses)]]
+            answers = await asyncio.gather(*(self._send(op, address) for address in chosen))
+            self.history.append(min(answers, key=lambda answer: answer.out is not Out.OK))
+
+    def _next(self, number: int, *, refused: bool) -> Op:
         self._sent += 1
         name, key = ("finish", self.idle) if refused else ("report", self._dice.choice(self.keys))
-        op = Op(
-            i=self._sent,
-            t0=time.monotonic(),
-            t1=0,
-            proc=number,
-            op=name,
-            key=key,
-            val=f"{self.plant.name}-{self._sent}",
-            out=Out.INFO,
-        )
+        val = f"{self.plant.name}-{self._sent}"
+        return Op(i=self._sent, t0=time.monotonic(), t1=0, proc=number, op=name, key=key, val=val, out=Out.INFO)
+
+    async def _first_reached(self, op: Op, addresses: Sequence[str]) -> Op:
         for address in addresses:
             try:
                 return await self._send(op, address)
