@@ -16,6 +16,7 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 from plantkit.errors import Unavailable
@@ -65,7 +66,16 @@ class Database:
                 await greenlet_spawn(pooled.invalidate)
             else:
                 pooled.info["used_at"] = time.monotonic()
-                pooled.close()  # gives it back without a word to the server: nothing is open on it
+                await self._give_back(pooled)
+
+    async def _give_back(self, pooled: PoolProxiedConnection) -> None:
+        """Without a word to the server, for nothing is open on it; unless it is one too many, which the pool closes."""
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        if pool.overflow() > 0:
+            await greenlet_spawn(pooled.close)
+        else:
+            pooled.close()
 
     async def _checkout(self) -> PoolProxiedConnection:
         while True:
