@@ -7,8 +7,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -139,14 +139,23 @@ def peak_mib(pid: int) -> float:
 
 def family_peak_mib(pid: int) -> float:
     """The largest of a process and its children: shared memory makes a sum meaningless."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return max(peak_mib(member.pid) for member in family)
+    return max(_of_family(pid, lambda member: peak_mib(member.pid)))
 
 
 def cpu_s(pid: int) -> float:
     """Spent so far by a process and its children, those that have ended included."""
-    total = 0.0
+    return sum(_of_family(pid, _spent))
+
+
+def _spent(member: psutil.Process) -> float:
+    times = member.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _of_family(pid: int, measure: Callable[[psutil.Process], float]) -> list[float]:
+    """Of all that are alive; a server's workers come and go while one looks."""
+    found = []
     for member in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-        spent = member.cpu_times()
-        total += spent.user + spent.system + spent.children_user + spent.children_system
-    return total
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            found.append(measure(member))
+    return found
