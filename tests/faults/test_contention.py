@@ -1,4 +1,4 @@
-"""Sixteen writers on twenty operations, through two replicas of the service and their relays: no fault but haste."""
+"""Sixteen writers on twenty operations, through two replicas and their relays: no fault but haste."""
 
 import pytest
 from aiokafka import TopicPartition

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from plantkit.auth.tokens import Verifier
 from plantkit.errors import Unauthenticated, Unavailable
@@ -79,7 +80,9 @@ def unchecked(signer: Signer, header: dict[str, Any]) -> str:
     fields = json.dumps({"alg": "Ed25519", "kid": signer.key.kid, **header}).encode()
     claims = json.dumps(signer.claims(Role.ADMIN)).encode()
     parts = [base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (fields, claims)]
-    signature = signer.key.private_key.sign(".".join(parts).encode())
+    private = signer.key.private_key
+    assert isinstance(private, Ed25519PrivateKey)
+    signature = private.sign(".".join(parts).encode())
     return ".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=").decode()])
 
 

@@ -1,6 +1,6 @@
 """From a broken constraint to an error a person understands. Constraint names never leave the service.
 
-A constraint may carry its own error: `CheckConstraint(..., info={"error": OverCeiling})`, a class that takes a sentence.
+A constraint may carry its own error: `CheckConstraint(..., info={"error": OverCeiling})`, a class made of a sentence.
 All else is explained from the table: which columns, and what sort of rule.
 """
 

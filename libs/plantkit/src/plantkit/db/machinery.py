@@ -5,6 +5,7 @@ Names are unqualified: each service's roles have `search_path` set to its schema
 
 from types import ModuleType
 
+from alembic.operations import Operations
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -169,7 +170,7 @@ END $$
 """
 
 
-def create(op: ModuleType) -> None:
+def create(op: ModuleType | Operations) -> None:
     """First migration of every service. `op` is alembic's; a service that only runs does not import that."""
     MACHINERY.create_all(op.get_bind())
     op.execute("CREATE TABLE outbox_default PARTITION OF outbox DEFAULT")
@@ -182,7 +183,7 @@ def create(op: ModuleType) -> None:
     )
 
 
-def drop(op: ModuleType) -> None:
+def drop(op: ModuleType | Operations) -> None:
     """Undo `create`: everything the machinery kept is lost."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.execute("DROP VIEW audit_entries")
