@@ -1,4 +1,4 @@
-"""The last administrator stays, also when two demote each other. A module, and so a database, of its own."""
+"""The last administrator stays, also when two demote each other. In a database of its own, where that is lost."""
 
 import asyncio
 

@@ -9,6 +9,7 @@ from gateway.identity.attempts import sweep_attempts
 from gateway.identity.commands import CreateUser, create_first_user
 from gateway.identity.parts import Identity, identity_of
 from gateway.identity.rules import account_name
+from gateway.identity.tokens import sweep_tokens
 from plantkit.auth.principal import SYSTEM
 from plantkit.context import Context
 from plantkit.db.tx import Origin
@@ -41,13 +42,14 @@ async def first_administrator(app: FastAPI) -> None:
 
 
 async def sweep(app: FastAPI) -> None:
-    """Forget old attempts every ten minutes, and let the hashing threads go at the end."""
+    """Forget old attempts and tokens every ten minutes, and let the hashing threads go at the end."""
     parts: Identity = identity_of(app)
     try:
         while True:
             await asyncio.sleep(EVERY_S)
             try:
                 await _runner(app)(sweep_attempts, None)
+                await _runner(app)(sweep_tokens, None)
             except DomainError as later:
                 log.warning("identity.sweep_later", code=later.code)
     finally:

@@ -10,6 +10,7 @@ from gateway.identity.queries import Credentials, credentials
 from gateway.identity.rules import LONGEST_PASSWORD
 from gateway.identity.signing import Signer
 from gateway.identity.tokens import Rotate, digest_of, new_token, rotate
+from gateway.metrics import SIGN_INS
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Database
 from plantkit.run import Runner
@@ -37,6 +38,7 @@ class SigningIn:
         user = await credentials(db, username)
         right = await self.passwords.matches(user.password_hash if user else None, password)
         if user is None or not (right and may_try and user.active) or len(password) > LONGEST_PASSWORD:
+            SIGN_INS.labels("refused").inc()
             raise SignInRefused("The user name and password were not accepted.")
         run = replace(run, principal=principal_of(user))
         await run(forget_attempts, attempt)
@@ -48,7 +50,9 @@ class SigningIn:
         fresh = new_token()
         rotated = await run(rotate, Rotate(old=digest_of(token), new=digest_of(fresh)))
         if rotated is None:
+            SIGN_INS.labels("refresh_refused").inc()
             raise RefreshRefused("The refresh token is not valid.")
+        SIGN_INS.labels("refreshed").inc()
         access = self.signer.access_token(
             user=rotated.user_id,
             name=rotated.name,
@@ -60,6 +64,7 @@ class SigningIn:
 
     async def _open(self, run: Runner, user: Credentials) -> Pair:
         fresh = new_token()
+        SIGN_INS.labels("opened").inc()
         opened = await run(open_sign_in, OpenSignIn(user_id=user.id, digest=digest_of(fresh)))
         access = self.signer.access_token(
             user=user.id, name=user.name, roles=user.roles, sign_in=opened.id, now=opened.created_at

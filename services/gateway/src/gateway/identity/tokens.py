@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from gateway.identity.commands import EndSignIn, end_sign_in
 from gateway.identity.model import RefreshToken, SignIn, User, roles_from
@@ -71,6 +71,10 @@ _USED_BEFORE = compile_statement(
     select(RefreshToken.sign_in_id).where(RefreshToken.digest == bindparam("old"), RefreshToken.used_at.is_not(None))
 )
 
+_OVER = compile_statement(
+    delete(RefreshToken).where(RefreshToken.sign_in_id == SignIn.id, SignIn.expires_at < bindparam("now"))
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rotate:
@@ -107,3 +111,8 @@ async def rotate(tx: Tx, cmd: Rotate) -> Rotated | None:
     for row in await tx.fetch(_USED_BEFORE, old=cmd.old):
         await end_sign_in(tx, EndSignIn(sign_in_id=row["sign_in_id"], because=REUSED))
     return None
+
+
+async def sweep_tokens(tx: Tx, _: None) -> int:
+    """Take away the tokens of sign-ins that are over; while one runs, used tokens stay, to be recognised."""
+    return await tx.execute(_OVER, now=tx.now)

@@ -1,16 +1,18 @@
 """One keep-alive connection pool to the owning services; bodies stream both ways."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpcore
 
+from gateway.metrics import UPSTREAM_AWAY, UPSTREAM_SECONDS
 from gateway.pass_through.errors import OwnerAway
 from gateway.pass_through.rules import Header
 
 CONNECTIONS = 100
-IDLE_S = 4.0
-"""Shorter than the 5 s after which a service closes an idle connection, so that we never write into a closing one."""
+IDLE_S = 12.0
+"""Shorter than the 15 s after which a service closes an idle connection, so that we never write into a closing one."""
 
 _DEADLINES = {"connect": 2.0, "pool": 2.0, "write": 30.0, "read": 30.0}
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
@@ -36,10 +38,13 @@ class Upstreams:
         self, owner: str, method: bytes, target: bytes, headers: list[Header], body: Body = b""
     ) -> AsyncIterator[httpcore.Response]:
         """The owner's answer, its body still unread. A safe request is sent once more when the connection breaks."""
+        started = time.perf_counter()
         try:
             answer = await self._send(owner, method, target, headers, body)
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as away:
+            UPSTREAM_AWAY.labels(owner).inc()
             raise OwnerAway(owner) from away
+        UPSTREAM_SECONDS.labels(owner).observe(time.perf_counter() - started)
         try:
             yield answer
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import structlog
 
+from gateway.metrics import STREAMS_LOST
 from gateway.stream.log import BROKER_TROUBLE, Log, LogReader
 from gateway.stream.positions import Offsets, Positions
 from gateway.stream.records import LogRecord
@@ -30,7 +31,8 @@ class Listener:
         self.lost = False
 
     def offer(self, told: Told) -> None:
-        if len(self._waiting) >= self._backlog:
+        if len(self._waiting) >= self._backlog and not self.lost:
+            STREAMS_LOST.inc()
             self.lose()
         elif not self.lost:
             self._waiting.append(told)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from gateway.metrics import STREAMS
 from gateway.stream.errors import BadPosition, PositionGone, TooManyStreams, UnknownFilter
 from gateway.stream.parts import Streams, streams_of
 from gateway.stream.records import LogRecord
@@ -88,6 +89,7 @@ def _may_stay(request: Request) -> Callable[[], Awaitable[bool]]:
 
 async def _counted(parts: Streams, frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     parts.open += 1
+    STREAMS.inc()
     try:
         yield RETRY
         async with aclosing(frames) as ready:
@@ -95,3 +97,4 @@ async def _counted(parts: Streams, frames: AsyncGenerator[bytes]) -> AsyncGenera
                 yield piece
     finally:
         parts.open -= 1
+        STREAMS.dec()
