@@ -16,7 +16,7 @@ from takt_contracts.envelope import Envelope
 from takt_contracts.event import Event, schema_id
 
 LARGEST_EVENT_BYTES = 900_000
-"""Below the broker's limit of 1 MiB a record, with room for headers: a larger one would block its aggregate for ever."""
+"""Below the broker's limit of 1 MiB a record, with room for headers: a larger one would block its aggregate."""
 
 _AUTH_TYPES = {"user": "app_user", "api_key": "api_key", "service": "service_account", "system": "system"}
 
