@@ -69,6 +69,19 @@ def up(
 
 @app.command()
 @in_one_sentence
+def dev(*, data: Data = None, port: Port = None) -> None:
+    """Like up, and start the services again whenever a source file is saved."""
+    refuse_platform()
+    from takt.stack import status, supervisor
+    from takt.stack.plan import Options
+    from takt.stack.report import Console
+
+    options = Options(data or default_path("dev"), port, plant="dev", reload=True)
+    supervisor.run(options, Console(), lambda _: typer.echo(_in_words(status.read(options.data))))
+
+
+@app.command()
+@in_one_sentence
 def down(data: Data = None) -> None:
     """Stop a stack in order, or what a killed launcher left of it."""
     from takt.stack import detach

@@ -24,6 +24,7 @@ class Options:
     brokers: int | None = None
     plant: str | None = None
     split: bool = False
+    reload: bool = False
 
 
 @dataclass(frozen=True)

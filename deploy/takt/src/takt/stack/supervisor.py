@@ -26,9 +26,11 @@ from takt.stack.pids import PidFiles
 from takt.stack.plan import Options, Plan, max_connections, refuse_large_pools
 from takt.stack.ports import choose_ports, kafka_ports
 from takt.stack.report import Report
+from takt.stack.sources import Sources
 
 _TICK_S = 0.2
 _GRACE_S = 27  # a service gives its requests 25 s
+_RELOAD_S = 3  # nobody waits long for a request of a developer's own
 _READY_LIMIT_S = 60
 _SOMEBODY_CAN_SIGN_IN = "SELECT EXISTS (SELECT FROM gateway.users)"  # the gateway makes its first user by itself
 _INIT_SQL = Path(__file__).parents[4] / "postgres" / "init.sql"
@@ -47,6 +49,7 @@ class Stack:
     children: Children
     report: Report
     pid_files: PidFiles
+    sources: Sources | None = None
     members: list[Member] = field(default_factory=list)
 
     @classmethod
@@ -71,7 +74,8 @@ class Stack:
         plan = Plan(folder, choices, kafka.bootstrap, options.split)
         modules = ("takt.stack.jobs", "plantkit.serve", *(f"{service}.app" for service in SERVICES))
         children = Children(modules, folder.logs / "services.log")
-        return cls(folder, plan, postgres, kafka, children, report, pid_files)
+        sources = Sources.of_workspace() if options.reload else None
+        return cls(folder, plan, postgres, kafka, children, report, pid_files, sources)
 
     def start(self) -> None:
         """Broker, database and imports side by side; then schemas and topics; then the services."""
@@ -102,6 +106,10 @@ class Stack:
                 time.sleep(1)
 
     def _tend(self) -> None:
+        if self.sources is not None and self.sources.changed():
+            self.report.say("Sources changed.")
+            self.children.stop(_RELOAD_S)
+            self.children.close()
         if not self.children.is_alive:
             self._replace_children()
         changed = [member.check(self.report) for member in self.members]
@@ -202,7 +210,7 @@ class Stack:
             self.pid_files.write(member.name, pid)
 
     def _replace_children(self) -> None:
-        self.report.say("The services' parent process ended; all services start again.")
+        self.report.say("The services' parent process has ended; all services start again.")
         self.children.spawn()
         try:
             self.children.wait_ready()
