@@ -128,6 +128,16 @@ def test_writes_say_what_the_order_of_checks_answers(document: dict[str, Any]) -
             assert match["required"]
 
 
+def test_answers_document_the_headers_that_clients_need(document: dict[str, Any]) -> None:
+    item = document["paths"][f"{API}/workplaces/{{code}}"]
+    made = document["paths"][f"{API}/workplaces"]["post"]["responses"]["201"]["headers"]
+
+    assert set(made) == {"ETag", "Takt-Consistency", "Idempotent-Replayed", "Location"}
+    assert set(item["get"]["responses"]["200"]["headers"]) == {"ETag"}
+    for status, header in (("401", "WWW-Authenticate"), ("503", "Retry-After")):
+        assert set(item["patch"]["responses"][status]["headers"]) == {header}
+
+
 @pytest.fixture
 async def known(stack: Stack, plant: Plant) -> dict[str, list[dict[str, str]]]:
     """Path parameters of things in many states; a user that nobody signs in as."""

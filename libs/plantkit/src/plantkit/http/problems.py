@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from plantkit.errors import DomainError, Invalid, Kind, Malformed
+from plantkit.http.answers import OF_REFUSALS
 from plantkit.http.errors import Internal, MethodNotAllowed, NoSuchPath, TooLarge
 from plantkit.http.json import pointer
 from plantkit.observability import logs
@@ -75,7 +76,9 @@ def problems(*errors: type[DomainError]) -> Responses:
 
 def response(status: int | str, codes: Iterable[str]) -> dict[str, Any]:
     named = sorted(set(codes))
+    headers = OF_REFUSALS.get(int(status))
     return {
+        **({} if headers is None else {"headers": headers}),
         "description": f"{HTTPStatus(int(status)).phrase}: {', '.join(f'`{code}`' for code in named)}",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         CODES: named,

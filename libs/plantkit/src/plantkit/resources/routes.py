@@ -11,6 +11,7 @@ from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import columns_of
 from plantkit.errors import AlreadyExists, InUse, KeyImmutable, NotFound, Stale, UnknownReference
+from plantkit.http.answers import read, written
 from plantkit.http.errors import BadCursor, BadIfMatch
 from plantkit.http.etag import Match, etag, unchanged
 from plantkit.http.filters import flag, parameters
@@ -62,7 +63,7 @@ def _reads(router: Routes, resource: Resource[Any, Any]) -> None:
     @router.get(
         one.path,
         response_model=view,
-        responses=problems(NotFound) | {304: {"description": "If-None-Match names the present version."}},
+        responses=problems(NotFound) | read() | {304: {"description": "If-None-Match names the present version."}},
         openapi_extra={"parameters": [*one.parameters, _ARCHIVED]},
         summary=f"Read one of {contract.plural}",
     )
@@ -87,7 +88,7 @@ def _creation(router: Routes, resource: Resource[Any, Any]) -> None:
         "",
         status_code=201,
         response_model=view,
-        responses=problems(AlreadyExists, UnknownReference),
+        responses=problems(AlreadyExists, UnknownReference) | written(201),
         summary=f"Create one of {contract.plural}",
     )
     @allow(resource.write)
@@ -104,7 +105,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
     body_model, patch_model, view = contract.fields, contract.patch, contract.state
     extra: dict[str, Any] = {"parameters": one.parameters}
     answers: dict[str, Any] = {"response_model": view, "openapi_extra": extra}
-    answers["responses"] = problems(NotFound, KeyImmutable, UnknownReference)
+    answers["responses"] = problems(NotFound, KeyImmutable, UnknownReference) | written()
 
     @router.put(
         one.path,
@@ -139,7 +140,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
         one.path,
         status_code=204,
         response_model=None,
-        responses=problems(NotFound, InUse),
+        responses=problems(NotFound, InUse) | written(204),
         openapi_extra=extra,
         summary=f"Archive one of {contract.plural}",
     )
@@ -153,7 +154,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
     @router.post(
         f"{one.path}/restore",
         response_model=view,
-        responses=problems(NotFound, UnknownReference, BadIfMatch, Stale),
+        responses=problems(NotFound, UnknownReference, BadIfMatch, Stale) | written(),
         openapi_extra={"parameters": [*one.parameters, {**MATCH_HEADER, "required": False}]},
         summary=f"Restore one of {contract.plural}",
     )

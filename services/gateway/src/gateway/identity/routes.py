@@ -31,6 +31,7 @@ from gateway.sources import source_of
 from plantkit.auth.principal import Principal
 from plantkit.context import Context
 from plantkit.errors import AlreadyExists, Forbidden, NotFound, Stale, Unauthenticated
+from plantkit.http.answers import read, written
 from plantkit.http.etag import Match, etag
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes, allow, guarded, matched, public
@@ -140,7 +141,7 @@ async def list_users(
     return UserList(data=data, page=Page(next=data[-1].username if len(found) > limit else None, limit=limit))
 
 
-@router.post("/users", status_code=201, responses=problems(AlreadyExists, WeakPassword, Forbidden))
+@router.post("/users", status_code=201, responses=problems(AlreadyExists, WeakPassword, Forbidden) | written(201))
 @allow(Role.ADMIN)
 async def add_user(body: NewUser, run: Run, parts: Parts) -> Response:
     """A new user, who can sign in at once."""
@@ -149,7 +150,7 @@ async def add_user(body: NewUser, run: Run, parts: Parts) -> Response:
     return await run.answer(create_user, command, view=UserView, status=201, location=f"/api/v1/users/{body.username}")
 
 
-@router.get("/users/{username}", responses=problems(NotFound, Forbidden), response_model=UserView)
+@router.get("/users/{username}", responses=problems(NotFound, Forbidden) | read(), response_model=UserView)
 @allow(Role.ADMIN)
 async def one_user(username: str, response: Response, kit: Kit) -> UserView:
     """One user, with the ETag that a change needs."""
@@ -161,7 +162,9 @@ async def one_user(username: str, response: Response, kit: Kit) -> UserView:
 
 
 @router.patch(
-    "/users/{username}", responses=problems(NotFound, Stale, WeakPassword, LastAdministrator), response_model=UserView
+    "/users/{username}",
+    responses=problems(NotFound, Stale, WeakPassword, LastAdministrator) | written(),
+    response_model=UserView,
 )
 @allow(Role.ADMIN)
 @matched

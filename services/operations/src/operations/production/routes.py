@@ -7,6 +7,7 @@ from fastapi import Path, Request, Response
 from operations.production import commands, queries
 from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
 from plantkit.errors import NotFound
+from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes
@@ -20,7 +21,7 @@ OrderPath = Annotated[OrderNo, Path()]
 OperationPath = Annotated[OperationNo, Path()]
 _AT = "/operations/{order_no}/{operation_no}"
 _SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
-_VERB = problems(NotFound, IllegalTransition, OnHold)
+_VERB = problems(NotFound, IllegalTransition, OnHold) | written()
 
 
 async def exists(request: Request) -> None:
@@ -39,7 +40,9 @@ async def start(order_no: OrderPath, operation_no: OperationPath, body: EmptyBod
 
 
 @router.post(
-    f"{_AT}/report", response_model=Operation, responses=problems(NotFound, IllegalTransition, OnHold, OverDesired)
+    f"{_AT}/report",
+    response_model=Operation,
+    responses=_VERB | problems(NotFound, IllegalTransition, OnHold, OverDesired),
 )
 @allow(*_SHOP_FLOOR)
 @keyed
@@ -61,7 +64,9 @@ async def hold(order_no: OrderPath, operation_no: OperationPath, body: HoldBody,
     return await run.answer(commands.hold_operation, command, view=Operation)
 
 
-@router.post(f"{_AT}/resume", response_model=Operation, responses=problems(NotFound, IllegalTransition, NotOnHold))
+@router.post(
+    f"{_AT}/resume", response_model=Operation, responses=problems(NotFound, IllegalTransition, NotOnHold) | written()
+)
 @allow(*_SHOP_FLOOR)
 @keyed
 @guarded(exists)
@@ -81,7 +86,7 @@ async def finish(order_no: OrderPath, operation_no: OperationPath, body: EmptyBo
     return await run.answer(commands.finish_operation, command, view=Operation)
 
 
-@router.post(f"{_AT}/cancel", response_model=Operation, responses=problems(NotFound, IllegalTransition))
+@router.post(f"{_AT}/cancel", response_model=Operation, responses=problems(NotFound, IllegalTransition) | written())
 @allow(Role.PLANNER)
 @keyed
 @guarded(exists)
