@@ -33,8 +33,14 @@ T = TypeVar("T")
 Handler = Callable[[Tx, C], Awaitable[T]]
 View = Callable[[Any], Answer]
 _ATTEMPTS = 3
-_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
+
+
+class _Overtaken(Exception):
+    """A row that was claimed without a lock had changed meanwhile; nothing was written."""
+
+
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, _Overtaken)
 
 
 class _Replay(Exception):
@@ -79,7 +85,7 @@ class Runner:
     async def _attempt(self, handler: Handler[C, T], command: C, view: View | None) -> tuple[T, Answer | None]:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._once(handler, command, view)
+                return await self._once(handler, command, view, first_try=attempt == 1)
             except _AGAIN:
                 if attempt == _ATTEMPTS:
                     raise Busy("Other commands kept changing the same rows.") from None
@@ -96,9 +102,12 @@ class Runner:
                 raise await self._refusal(refused) from None
         raise Busy("Another request with the same key kept winning.")
 
-    async def _once(self, handler: Handler[C, T], command: C, view: View | None) -> tuple[T, Answer | None]:
+    async def _once(
+        self, handler: Handler[C, T], command: C, view: View | None, *, first_try: bool
+    ) -> tuple[T, Answer | None]:
         async with self.context.db.connection() as connection:
-            tx = Tx(connection, now=self.now(), principal=self.principal, origin=self.origin)
+            about: dict[str, Any] = {"now": self.now(), "principal": self.principal, "origin": self.origin}
+            tx = Tx(connection, first_try=first_try, **about)
             try:
                 result = await handler(tx, command)
                 answer = view(result) if view is not None else None
@@ -130,7 +139,7 @@ class Runner:
             return
         if writes.changed_rows > 1 or crash.armed("cmd.after_write_before_commit"):
             await tx.begin()
-        self._judge(writes, await self._run_statement(tx, writes))
+        self._judge(tx, writes, await self._run_statement(tx, writes))
 
     async def _run_statement(self, tx: Tx, writes: Writes) -> asyncpg.Record:
         ready = statement(writes.shape)
@@ -138,13 +147,15 @@ class Runner:
         assert outcome is not None
         return outcome
 
-    def _judge(self, writes: Writes, outcome: asyncpg.Record) -> None:
+    def _judge(self, tx: Tx, writes: Writes, outcome: asyncpg.Record) -> None:
         if writes.answer is not None and self.keyed is not None:
             if not outcome["got"]:
                 raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")
             if outcome["status"] is not None:
                 raise _Replay(self._known(Answer.of(outcome)))
         if outcome["changed"] != writes.changed_rows:
+            if tx.has_claimed:
+                raise _Overtaken
             raise Stale("It was changed by somebody else in the meantime.")
 
     def _known(self, answer: Answer) -> Answer:

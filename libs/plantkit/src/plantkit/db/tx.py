@@ -36,8 +36,18 @@ class Origin:
 class Tx:
     """One command's view of the database. The runner makes it, writes what it gathered, and ends it."""
 
-    def __init__(self, connection: asyncpg.Connection, *, now: datetime, principal: Principal, origin: Origin) -> None:
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        *,
+        now: datetime,
+        principal: Principal,
+        origin: Origin,
+        first_try: bool = False,
+    ) -> None:
         self.connection = connection
+        self.first_try = first_try
+        self.has_claimed = False
         self.now = now
         self.principal = principal
         self.origin = origin
@@ -66,6 +76,15 @@ class Tx:
         if row is None:
             raise NotFound(_spoken(entity), "/".join(str(value) for value in key.values() if value is not None))
         return row
+
+    async def claim(self, entity: type[A], **key: Any) -> A:
+        """As `one`, for a row that this command changes and whose lock guards nothing but itself.
+
+        At the first try the version guards it, which saves the transaction around; when somebody was faster the runner
+        tries again, and then the row is locked.
+        """
+        self.has_claimed = self.first_try
+        return await self.one(entity, lock=not self.first_try, **key)
 
     async def many(self, entity: type[R], statement: Compiled, **given: Any) -> list[R]:
         """Rows of a `select(Entity)` that was compiled once."""

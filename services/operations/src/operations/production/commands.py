@@ -36,18 +36,18 @@ class CancelOperation(OnOperation):
     reason: str
 
 
-async def _locked(tx: Tx, at: OnOperation) -> Operation:
-    return await tx.one(Operation, lock=True, order_no=at.order_no, operation_no=at.operation_no, archived_at=None)
+async def _claimed(tx: Tx, at: OnOperation) -> Operation:
+    return await tx.claim(Operation, order_no=at.order_no, operation_no=at.operation_no, archived_at=None)
 
 
 async def start_operation(tx: Tx, cmd: OnOperation) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     operation.start()
     return operation
 
 
 async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     entry = tx.add(
         LedgerRow,
         operation_id=operation.id,
@@ -64,24 +64,24 @@ async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
 
 
 async def hold_operation(tx: Tx, cmd: HoldOperation) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     operation.hold_back(cmd.hold)
     return operation
 
 
 async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     operation.resume()
     return operation
 
 
 async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     operation.finish()
     return operation
 
 
 async def cancel_operation(tx: Tx, cmd: CancelOperation) -> Operation:
-    operation = await _locked(tx, cmd)
+    operation = await _claimed(tx, cmd)
     operation.cancel(cmd.reason)
     return operation
