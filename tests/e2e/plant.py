@@ -55,6 +55,11 @@ def code(prefix: str) -> str:
     return f"{prefix}-{uuid4().hex[:12]}"
 
 
+def keyed(headers: dict[str, str], key: str | None = None) -> dict[str, str]:
+    """With an Idempotency-Key: this one, or a fresh one."""
+    return {**headers, "idempotency-key": key or str(uuid4())}
+
+
 async def planted(client: httpx.AsyncClient, stack: Stack) -> Plant:
     plant = Plant(client, stack.headers(Role.PLANNER), code("W"), code("IDLE"), code("I"), code("WO"))
     await plant.create("workplaces", code=plant.workplace, name="Löten 3")
