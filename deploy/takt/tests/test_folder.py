@@ -8,7 +8,8 @@ import pytest
 
 from takt.errors import StackError
 from takt.stack.folder import DataFolder, Remembered, default_path
-from takt.stack.ports import choose_port, is_free, keep_port
+from takt.stack.plan import Options
+from takt.stack.ports import choose_port, choose_ports, is_free, keep_port
 
 
 @pytest.fixture
@@ -71,6 +72,17 @@ def test_a_taken_port_that_was_only_remembered_is_replaced(taken: int) -> None:
     assert choose_port(None, taken) != taken
     assert keep_port(taken) != taken
     assert is_free(keep_port(None))
+
+
+def test_a_cluster_of_brokers_keeps_its_ports_or_does_not_start(taken: int, tmp_path: Path) -> None:
+    options, ports = Options(tmp_path), {"controller-1": taken}
+
+    with pytest.raises(StackError, match=f"Port {taken} of the broker cluster is taken"):
+        choose_ports(Remembered("north", 3, dict(ports)), options)
+    alone = Remembered("north", 1, {"controller-0": taken})
+    choose_ports(alone, options)
+    assert alone.ports["controller-0"] != taken
+    assert len(set(alone.ports.values())) == len(alone.ports)
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

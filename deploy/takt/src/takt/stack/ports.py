@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import Collection
 
 from takt.errors import StackError
 from takt.stack.folder import SERVICES, Remembered
@@ -12,15 +13,24 @@ _OWN_PORTS = range(20_000, 32_000)  # below the range from which the system take
 
 
 def choose_ports(choices: Remembered, options: Options) -> None:
+    """Raises StackError when a port is taken that was asked for, or that cannot change any more."""
     ports = choices.ports
     ports["gateway"] = choose_port(options.port, ports.get("gateway"))
     names = ["postgres", *(service for service in SERVICES if service != "gateway")]
     if options.split:
         names += [f"{service}-{loop}" for service in SERVICES for loop in LOOPS if loop != "api"]
-    for node in range(choices.brokers):
-        names += [f"kafka-{node}", f"controller-{node}"]
     for name in names:
-        ports[name] = keep_port(ports.get(name))
+        ports[name] = keep_port(ports.get(name), others=ports.values())
+    for node in range(choices.brokers):
+        for name in (f"kafka-{node}", f"controller-{node}"):
+            _refuse_taken_voter(choices, ports.get(name))
+            ports[name] = keep_port(ports.get(name), others=ports.values())
+
+
+def _refuse_taken_voter(choices: Remembered, remembered: int | None) -> None:
+    """Brokers of a cluster know each other by their ports; a single one has nobody to find."""
+    if choices.brokers > 1 and remembered is not None and not is_free(remembered):
+        raise StackError(f"Port {remembered} of the broker cluster is taken by another program: stop it and try again.")
 
 
 def kafka_ports(choices: Remembered) -> list[tuple[int, int]]:
@@ -36,14 +46,14 @@ def choose_port(wanted: int | None, remembered: int | None) -> int:
     return next(port for port in (remembered, DEFAULT_PORT, own_port()) if port is not None and is_free(port))
 
 
-def keep_port(remembered: int | None) -> int:
-    return remembered if remembered is not None and is_free(remembered) else own_port()
+def keep_port(remembered: int | None, others: Collection[int] = ()) -> int:
+    return remembered if remembered is not None and is_free(remembered) else own_port(others)
 
 
-def own_port() -> int:
-    """A free port that the system will not give to an outgoing connection while its owner restarts."""
+def own_port(others: Collection[int] = ()) -> int:
+    """A free port, none of `others`, that no outgoing connection gets while its owner restarts."""
     for port in random.sample(_OWN_PORTS, 200):
-        if is_free(port):
+        if port not in others and is_free(port):
             return port
     raise StackError("No free port was found between 20000 and 32000: stop other programs.")
 
