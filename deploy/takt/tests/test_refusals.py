@@ -80,6 +80,7 @@ def test_a_folder_that_is_not_ours_to_write(data: Path) -> None:
     assert f"No permission to write {data}" in said
 
 
+@pytest.mark.db  # the database is already starting when the fetch fails
 def test_no_network_at_the_first_start(data: Path, tmp_path: Path) -> None:
     nowhere = "http://127.0.0.1:9"
 
