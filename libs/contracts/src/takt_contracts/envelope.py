@@ -57,7 +57,8 @@ class Envelope:
 
     def attributes(self) -> dict[str, str]:
         """By CloudEvents name, as written on the wire."""
-        named = {name: _written(getattr(self, name)) for name in _NAMES if getattr(self, name) is not None}
+        given = vars(self).items()  # in the order of the fields
+        named = {name: _written(value) for name, value in given if value is not None and name != "extensions"}
         return {"specversion": _SPEC, **named, **self.extensions}
 
     def to_headers(self) -> dict[str, str]:
@@ -154,6 +155,8 @@ def _moment(name: str, text: str) -> datetime:
 
 
 def _written(value: str | int | datetime) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return f"{value:012d}" if isinstance(value, int) else value
+    return f"{value:012d}"

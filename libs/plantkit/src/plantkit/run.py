@@ -178,7 +178,7 @@ class Runner:
 
 def _render(context: Context, view: type[BaseModel] | None, status: int, location: str | None) -> View:
     def render(result: Any) -> Answer:
-        body = b"" if view is None else view.model_validate(result, from_attributes=True).model_dump_json().encode()
+        body = b"" if view is None else _seen(result, view).model_dump_json().encode()
         headers = {} if view is None else {"content-type": "application/json"}
         if isinstance(result, Aggregate):
             headers["etag"] = f'"{result.version}"'
@@ -188,6 +188,14 @@ def _render(context: Context, view: type[BaseModel] | None, status: int, locatio
         return Answer(status, orjson.dumps(headers).decode(), body)
 
     return render
+
+
+def _seen(result: Any, view: type[BaseModel]) -> BaseModel:
+    """What was told last is the state as it is now: it need not be made a second time."""
+    told = result.told if isinstance(result, Aggregate) else ()
+    if told and type(told[-1].state) is view:
+        return told[-1].state
+    return view.model_validate(result, from_attributes=True)
 
 
 async def runner(request: Request) -> Runner:

@@ -9,7 +9,18 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ForeignKeyConstraint, Table, UniqueConstraint, bindparam, literal, select, text
+from sqlalchemy import (
+    CTE,
+    Column,
+    ForeignKeyConstraint,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    exists,
+    literal,
+    select,
+    text,
+)
 
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Aggregate
@@ -30,14 +41,21 @@ async def require_references(tx: Tx, row: Aggregate, names: Collection[str] | No
 
     Raises UnknownReference naming all fields that do not.
     """
-    unknown = []
-    for column, target in _references(_table_of(row)):
-        value = getattr(row, column.name)
-        if value is None or (names is not None and column.name not in names):
-            continue
-        await tx.begin()
-        if not await tx.fetch(_held(target), value=value):
-            unknown.append((column.name, value, target.table.name))
+    named = [
+        (column.name, target, value)
+        for column, target in _references(_table_of(row))
+        if (value := getattr(row, column.name)) is not None and (names is None or column.name in names)
+    ]
+    if not named:
+        return
+    await tx.begin()
+    values = {f"value_{number}": value for number, (_, _, value) in enumerate(named)}
+    [held] = await tx.fetch(_held(tuple(target for _, target, _ in named)), **values)
+    unknown = [
+        (name, value, target.table.name)
+        for (name, target, value), is_held in zip(named, held, strict=True)
+        if not is_held
+    ]
     if unknown:
         raise _unknown(unknown)
 
@@ -77,10 +95,16 @@ def _references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
 
 
 @cache
-def _held(target: Column[Any]) -> Compiled:
-    table = target.table
-    found = select(literal(1)).where(target == bindparam("value", type_=target.type), table.c.archived_at.is_(None))
-    return compile_statement(found.with_for_update(read=True))
+def _held(targets: tuple[Column[Any], ...]) -> Compiled:
+    """One statement for all targets: for each, in order, whether it was found, and locked by that."""
+    parts = [_locked(number, target) for number, target in enumerate(targets)]
+    return compile_statement(select(*(exists(select(part.c.one)).label(part.name) for part in parts)))
+
+
+def _locked(number: int, target: Column[Any]) -> CTE:
+    sought = bindparam(f"value_{number}", type_=target.type)
+    found = select(literal(1).label("one")).where(target == sought, target.table.c.archived_at.is_(None))
+    return found.with_for_update(read=True).cte(f"held_{number}")
 
 
 @cache
