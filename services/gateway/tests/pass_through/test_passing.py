@@ -157,7 +157,7 @@ async def test_the_hop_is_small(wire, owner_url, record_property):
     hop_ms = (sorted(through)[20] - sorted(alone)[20]) * 1000
     record_property("hop_ms", round(hop_ms, 3))
 
-    assert hop_ms < 15
+    assert hop_ms < 35  # a line that waits for acknowledgements costs 40
 
 
 async def _timed_s(client: httpx.AsyncClient) -> float:
