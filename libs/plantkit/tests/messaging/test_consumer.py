@@ -134,7 +134,7 @@ async def test_the_same_event_twice_in_one_batch_takes_effect_once(machinery, ev
         await until(machinery, {"C-1": [1, 2]})
 
 
-async def test_members_that_join_and_leave_lose_and_double_nothing(machinery, event):
+async def test_members_that_join_and_leave_lose_and_double_nothing(machinery, event, eventually):
     expected = {f"C-{n}": list(range(1, 31)) for n in range(12)}
     async with producing(machinery.settings.kafka_bootstrap) as producer:
 
@@ -147,10 +147,9 @@ async def test_members_that_join_and_leave_lose_and_double_nothing(machinery, ev
             telling = asyncio.create_task(produce())
             await asyncio.sleep(0.5)
             async with consuming(machinery, keeper(event)) as second:
-                await asyncio.sleep(1.5)
-                assert 0 < len(second.subscriptions[0].assignment.owned) < 6
+                await eventually(lambda: 0 < len(second.subscriptions[0].assignment.owned) < 6, within_s=30)
             await telling
-            await until(machinery, expected)
+            await until(machinery, expected, within_s=30)
 
 
 POISON: dict[str, Callable[[type[Event]], dict[str, Any]]] = {

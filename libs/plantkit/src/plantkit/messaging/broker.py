@@ -9,6 +9,8 @@ from faststream.kafka import KafkaBroker
 from plantkit.settings import ServiceSettings
 
 BATCH_BYTES = 262_144
+_quiet = logging.getLogger("plantkit.messaging.faststream")  # FastStream's own logger writes lines that are not JSON
+_quiet.setLevel(logging.ERROR)
 
 
 async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
@@ -41,7 +43,7 @@ def subscriber_broker(settings: ServiceSettings) -> KafkaBroker:
         consumer_only=True,
         graceful_timeout=5.0,
         request_timeout_ms=settings.kafka_request_timeout_ms,
-        logger=logging.getLogger("faststream"),
+        logger=_quiet,
         log_level=logging.DEBUG,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from plantkit.messaging.metrics import REBALANCES
 from plantkit.observability import logs
@@ -45,7 +45,7 @@ class Offsets(Protocol):
 class BrokerOffsets:
     """Commits the place after a batch for the partitions that were ours all along."""
 
-    def __init__(self, client: Callable[[], AIOKafkaConsumer], assignment: Assignment, group: str) -> None:
+    def __init__(self, client: Callable[[], AIOKafkaConsumer | None], assignment: Assignment, group: str) -> None:
         self._client = client
         self._assignment = assignment
         self._group = group
@@ -55,11 +55,12 @@ class BrokerOffsets:
         places = places_after(records)
         owned = self._assignment.owned
         ours = {tp: offset for tp, offset in places.items() if tp in owned and owned[tp] == polled_under.get(tp)}
-        if not ours:
+        client = self._client()
+        if not ours or client is None:
             return
         try:
-            await self._client().commit(ours)
-        except (KafkaError, IllegalStateError) as refused:
+            await client.commit(ours)
+        except (KafkaError, ConsumerStoppedError) as refused:
             log.warning("consumer.commit_failed", group=self._group, error=type(refused).__name__)
 
 

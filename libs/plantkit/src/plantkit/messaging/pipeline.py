@@ -64,10 +64,9 @@ class Pipeline:
 
     async def _until_settled(self, records: Sequence[ConsumerRecord], owned: Mapping[TopicPartition, int]) -> bool:
         pause = 0.1
-        read = [self._reader.read(record) for record in records]
         while not self._stopping and self._is_ours(owned):
             try:
-                await self._settle(read)
+                await self._settle([self._reader.read(record) for record in records])
             except Exception as error:  # noqa: BLE001  # the consumer loop: whatever it is, the batch is not passed over
                 self._complain(error)
                 await asyncio.sleep(pause)

@@ -32,7 +32,7 @@ class ConsumerStrategies:
     inbox: Callable[[], Filter] = Inbox
     guard: Callable[[], Filter] = VersionGuard
     parking: Callable[[str], Parking] = Parking
-    offsets: Callable[[Callable[[], AIOKafkaConsumer], Assignment, str], Offsets] = BrokerOffsets
+    offsets: Callable[[Callable[[], AIOKafkaConsumer | None], Assignment, str], Offsets] = BrokerOffsets
     effect: Callable[[TransactionalEffect, Offsets], Effect] = product_effect
 
 
@@ -89,8 +89,8 @@ class Subscription:
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
         await self.pipeline.consume(records)
 
-    def _client(self) -> AIOKafkaConsumer:
-        """The present client; a restart makes another."""
+    def _client(self) -> AIOKafkaConsumer | None:
+        """The present client; a restart makes another, after a stop there is none."""
         return self._subscriber.consumer
 
     async def restart(self) -> None:
