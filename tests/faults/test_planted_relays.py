@@ -24,6 +24,8 @@ async def one_relay(plant: Plant, relay: str | None) -> int:
 
 
 async def two_relays(plant: Plant, relay: str | None) -> int:
+    """Both find a backlog and go on under load."""
+    await asyncio.sleep(1.0)
     plant.messaging("relay", relay=relay)
     return await one_relay(plant, relay)
 

@@ -14,6 +14,7 @@ import httpx
 
 from takt_contracts.roles import Role
 from tests.faults.checkers.history import Op, Out, outcome_of
+from tests.faults.harness import heat
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import Stuck
 
@@ -106,7 +107,7 @@ class Shop:
 
     def _next(self, number: int, *, refused: bool) -> Op:
         self._sent += 1
-        name, key = ("finish", self.idle) if refused else ("report", self._dice.choice(self.keys))
+        name, key = ("finish", self.idle) if refused else ("report", heat.pick(self._dice, self.keys))
         val = f"{self.plant.name}-{self._sent}"
         return Op(i=self._sent, t0=time.monotonic(), t1=0, proc=number, op=name, key=key, val=val, out=Out.INFO)
 

@@ -14,6 +14,7 @@ import asyncpg
 from plantkit.ids import new_id
 from plantkit.telling import slot_of
 from tests.faults.checkers.history import Op, Out
+from tests.faults.harness import heat
 from tests.faults.harness.plant import Plant
 
 COUNTERS = "CREATE TABLE operations.faults_counters (key text PRIMARY KEY, version bigint NOT NULL DEFAULT 0);"
@@ -54,7 +55,7 @@ class Writers:
                 await asyncio.sleep(dice.random() * _REST_S)
 
     async def _commit(self, connection: asyncpg.Connection, number: int, dice: random.Random) -> None:
-        key, t0 = dice.choice(self.keys), time.monotonic()
+        key, t0 = heat.pick(dice, self.keys), time.monotonic()
         async with connection.transaction():
             version = await connection.fetchval(_NEXT, key)
             id_ = await self._tell(connection, key, version)

@@ -4,6 +4,7 @@ Every one of them must be convicted by a checker; if one passes, the checkers pr
 """
 
 import asyncio
+import random
 from collections.abc import Mapping, Sequence
 
 import asyncpg
@@ -79,7 +80,7 @@ class _SkipLocked:
         self._open = False
 
     def reader(self, connection: asyncpg.Connection, limit: int) -> Reader:
-        self._connection, self._limit, self._open = connection, min(limit, 8), False
+        self._connection, self._limit, self._open = connection, min(limit, 16), False
         return self
 
     def marker(self, connection: asyncpg.Connection) -> Marker:
@@ -91,7 +92,7 @@ class _SkipLocked:
         if self._open:
             return []
         await self._connection.execute("BEGIN")
-        rows: list[asyncpg.Record] = await self._connection.fetch(_UNLOCKED, self._limit)
+        rows: list[asyncpg.Record] = await self._connection.fetch(_UNLOCKED, random.randint(1, self._limit))
         self._open = bool(rows)
         if not rows:
             await self._connection.execute("COMMIT")
