@@ -28,14 +28,14 @@ def start(options: Options, report: Report) -> None:
     reader, writer = os.pipe()
     asked = json.dumps({**asdict(options), "data": str(folder.path)})
     with (folder.logs / "launcher.log").open("ab") as log:
-        subprocess.Popen(
+        launcher = subprocess.Popen(
             [sys.executable, "-m", "takt.stack.detach", str(writer), asked],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
             pass_fds=[writer],
-        ).returncode = 0  # it outlives us; nobody here waits for it
+        )
     os.close(writer)
     complaint: str | None = f"The launcher ended without a word: see {folder.logs / 'launcher.log'}."
     with os.fdopen(reader) as told:
@@ -48,7 +48,9 @@ def start(options: Options, report: Report) -> None:
                 case {"error": error}:
                     complaint = error
     if complaint is not None:
+        launcher.wait()
         raise StackError(complaint)
+    launcher.returncode = 0  # it outlives us; nobody here waits for it
 
 
 def stop(data: Path) -> bool:
