@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import ClauseElement, Table, bindparam, select
+from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
@@ -131,7 +132,8 @@ class Tx:
         return [(row, event) for row in self._aggregates for event in row.told]
 
     def _read(self, entity: type[R], record: asyncpg.Record) -> R:
-        row = entity(**record)
+        row: R = manager_of_class(entity).new_instance()
+        row.__dict__.update(record)  # as the ORM loads: no defaults, no history
         if isinstance(row, Aggregate):
             self._aggregates.append(row.bind(self.now, record))
         return row

@@ -100,9 +100,10 @@ async def _present(tx: Tx, order: On, *, lock: bool = False) -> Archivable:
 async def _check(
     tx: Tx, resource: AnyResource, before: Fields | None, row: Archivable, changed: Mapping[str, Any] | None = None
 ) -> None:
-    after = resource.fields_of(row)
-    for rule in resource.rules:
-        await rule(tx, before, after)
+    if resource.rules:
+        after = resource.fields_of(row)
+        for rule in resource.rules:
+            await rule(tx, before, after)
     await require_references(tx, row, changed)
 
 
