@@ -147,6 +147,12 @@ def cpu_s(pid: int) -> float:
     return sum(_of_family(pid, _spent))
 
 
+def busy_s() -> float:
+    """CPU time that the whole machine has spent so far: what a turn's own processes did not use went to strangers."""
+    times = psutil.cpu_times()
+    return times.user + times.system
+
+
 def _spent(member: psutil.Process) -> float:
     times = member.cpu_times()
     return times.user + times.system + times.children_user + times.children_system
