@@ -192,7 +192,7 @@ def test_answers_to_generated_requests_are_as_documented(
 def test_answers_to_many_generated_requests_are_as_documented(
     stack: Stack, known: dict[str, list[dict[str, str]]], tmp_path: Path
 ) -> None:
-    options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "40", "--max-time", "240")
+    options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "40", "--max-time", "210")
     printed = fuzz(stack, tmp_path, known, *options, "--seed", "2")
 
     assert re.search(r"(\d+) generated, \1 passed", printed), printed[-2000:]
