@@ -77,7 +77,9 @@ class ServiceSettings(BaseSettings):
     jwks_url: str = Field(pattern=r"^https?://")
     cursor_secret: StrongSecret
     db_pool_size: int = Field(default=8, ge=1)
-    db_pool_overflow: int = Field(default=4, ge=0)
+    db_pool_overflow: int = Field(
+        default=0, ge=0, description="an overflow connection is opened and closed for one use: dear under load"
+    )
     db_pool_recycle_s: int = Field(default=1800, ge=1)
     db_pool_pre_ping: bool = True
     db_pool_wait_s: float = Field(default=5.0, gt=0)

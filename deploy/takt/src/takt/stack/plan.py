@@ -11,8 +11,8 @@ from takt.stack.forks import Order
 
 LOOPS = ("api", "relay", "consumers")
 _SPARE_CONNECTIONS = 10
-_POOL, _OVERFLOW = 8, 4
-_SPLIT_POOLS = {"api": (8, 4), "relay": (2, 1), "consumers": (4, 2)}
+_POOL, _OVERFLOW = 8, 0  # a connection beyond the pool is opened and closed for one use: a fifth of the throughput
+_SPLIT_POOLS = {"api": (8, 0), "relay": (2, 1), "consumers": (4, 2)}
 
 
 @dataclass(frozen=True)
