@@ -67,8 +67,6 @@ class _Stack:
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "JWKS_URL": f"http://127.0.0.1:{self.gateway_port}/.well-known/jwks.json",
             "CURSOR_SECRET": self.cursor_secret,
-            "DB_POOL_SIZE": "8",
-            "DB_POOL_OVERFLOW": "0",
             "LOOPS": loops,
         }
         return {f"TAKT_{service.upper()}_{name}": value for name, value in given.items()}
