@@ -178,5 +178,6 @@ def _check_consistency(request: Request, context: Context) -> None:
 
 def _keyed(request: Request, key: str, value: Any) -> Keyed:
     principal: Principal = request.state.principal
-    told = idempotency.digest(request.method, request.scope["path"], request.url.query, value)
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    told = idempotency.digest(request.method, path, query, value)
     return Keyed(principal.id, key, told)
