@@ -180,6 +180,7 @@ def fuzz(stack: Stack, folder: Path, known: dict[str, Any], *options: str) -> st
     return done.stdout
 
 
+@pytest.mark.timeout(180)
 def test_answers_to_generated_requests_are_as_documented(
     stack: Stack, known: dict[str, list[dict[str, str]]], tmp_path: Path
 ) -> None:
