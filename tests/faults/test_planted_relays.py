@@ -12,25 +12,26 @@ from tests.faults.harness.reports import convicts, passes
 from tests.faults.harness.writers import Writers
 
 pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
-Run = Callable[[Plant, str | None], Awaitable[int]]
+Run = Callable[[Plant, Writers, str | None], Awaitable[int]]
 PLANTED = "tests.faults.planted.relays"
 
 
-async def one_relay(plant: Plant, relay: str | None) -> int:
+async def one_relay(plant: Plant, writers: Writers, relay: str | None) -> int:
     """No fault but the race between commits. Answers how many faults landed."""
     plant.messaging("relay", relay=relay)
-    await asyncio.sleep(3.0)
+    await _publishing(plant)
+    await writers.commit(800)
     return 1
 
 
-async def two_relays(plant: Plant, relay: str | None) -> int:
+async def two_relays(plant: Plant, writers: Writers, relay: str | None) -> int:
     """Both find a backlog and go on under load."""
-    await asyncio.sleep(1.0)
+    await writers.commit(400)
     plant.messaging("relay", relay=relay)
-    return await one_relay(plant, relay)
+    return await one_relay(plant, writers, relay)
 
 
-async def killed_relays(plant: Plant, relay: str | None) -> int:
+async def killed_relays(plant: Plant, writers: Writers, relay: str | None) -> int:
     """Three are killed while they publish."""
     for landed in range(3):
         victim = plant.messaging("relay", relay=relay)
@@ -49,7 +50,7 @@ async def _publishing(plant: Plant) -> None:
 
 
 async def outcome(plant: Plant, writers: Writers, run: Run, relay: str | None) -> list[Verdict]:
-    faults = await run(plant, relay)
+    faults = await run(plant, writers, relay)
     await writers.stop()
     await (tables.drained(plant) if relay is None else tables.quiet(plant))
     return await telling.verdicts(plant, writers.history, faults=faults)

@@ -19,7 +19,7 @@ WHERE slot = (SELECT slot FROM relay_slots WHERE owner <> 'somebody else' ORDER 
 
 async def judged(plant: Plant, writers: Writers, heir: Child, *, faults: int) -> None:
     """Load goes on after the fault; then heal, drain, judge."""
-    await asyncio.sleep(1.0)
+    await writers.commit(300)
     await writers.stop()
     await tables.drained(plant)
     heir.stop()

@@ -16,6 +16,7 @@ from plantkit.telling import slot_of
 from tests.faults.checkers.history import Op, Out
 from tests.faults.harness import heat
 from tests.faults.harness.plant import Plant
+from tests.faults.harness.processes import until
 
 COUNTERS = "CREATE TABLE operations.faults_counters (key text PRIMARY KEY, version bigint NOT NULL DEFAULT 0);"
 KEYS = 20
@@ -42,6 +43,11 @@ class Writers:
         async with self._plant.database.connect() as connection:
             await connection.executemany("INSERT INTO faults_counters (key) VALUES ($1)", [(key,) for key in self.keys])
         self._tasks = [asyncio.create_task(self._write(number)) for number in range(self._count)]
+
+    async def commit(self, count: int) -> None:
+        """Wait until so many more facts are committed. Raises Stuck."""
+        goal = len(self.history) + count
+        await until(lambda: len(self.history) >= goal, 30, f"{count} more commits")
 
     async def stop(self) -> None:
         self._over.set()
