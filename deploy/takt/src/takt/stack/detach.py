@@ -64,6 +64,8 @@ def stop(data: Path) -> bool:
         process.send_signal(signal.SIGTERM)
         _await_end(process, folder)
         return True
+    if folder.is_locked:
+        raise StackError(f"A launcher holds {folder.path} but is not the one of its pid file: stop it by hand.")
     return bool(PidFiles(folder.run).clear_leftovers())
 
 

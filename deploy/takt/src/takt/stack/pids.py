@@ -18,23 +18,22 @@ class Record:
 
     pid: int
     executable: str
-    started: float
+    started: int  # clock ticks since boot: no clock that is set later changes it
 
     @classmethod
     def of(cls, pid: int) -> "Record | None":
         try:
-            process = psutil.Process(pid)
-            return cls(pid, process.exe(), process.create_time())
-        except psutil.Error:
+            return cls(pid, psutil.Process(pid).exe(), _started(pid))
+        except (psutil.Error, OSError):
             return None
 
     def process(self) -> psutil.Process | None:
         """The very process, if it still runs."""
         try:
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < 1 and found.exe() == self.executable
+            same = _started(self.pid) == self.started and found.exe() == self.executable
             return found if same and found.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
+        except (psutil.Error, OSError):
             return None
 
 
@@ -62,6 +61,10 @@ class PidFiles:
         for name in self.read():
             self.remove(name)
         return list(left)
+
+
+def _started(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def _read(path: Path) -> Record:
