@@ -53,13 +53,25 @@ def test_tools_run_through_uv_where_uv_started_us(monkeypatch):
     assert tools.command(["-m", "x"], "test")[1:] == ["-m", "x"]
 
 
-QUICK = ["deploy/takt/tests/test_loopback.py", "-q", "-p", "no:cacheprovider"]
+@pytest.fixture
+def asked(monkeypatch):
+    """What pytest is asked for; it answers that nothing was collected."""
+    calls: list[tuple[str, ...]] = []
+
+    def python(*argv: str, **_options: object) -> int:
+        calls.append(argv)
+        return 5
+
+    monkeypatch.setattr(testing, "python", python)
+    return calls
 
 
-@pytest.mark.db  # not a pure test: two runs of pytest inside it
-@pytest.mark.timeout(240)
-def test_a_part_runs_as_named_and_no_long_test_is_no_failure(monkeypatch):
-    monkeypatch.delenv("UV", raising=False)
+def test_no_long_test_is_no_failure_and_nothing_found_by_name_is(asked):
+    assert testing.long(1, []) == 0
+    assert testing.some(["-k", "nothing_of_that_name"]) == 5
+    assert testing.fast([]) == 5
 
-    assert testing.some([*QUICK, "-k", "nothing_of_that_name"]) != 0
-    assert testing.long(1, QUICK) == 0
+    long, some, fast = asked
+    assert {"-m", "long", "no:randomly", "--long-minutes", "1"} <= set(long)
+    assert some == ("-m", "pytest", "-k", "nothing_of_that_name")
+    assert "not db and not broker and not long" in fast
