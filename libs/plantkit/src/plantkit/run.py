@@ -5,6 +5,7 @@ answer was sent, so nothing is ever committed there.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
@@ -116,8 +117,7 @@ class Runner:
                     crash.point("cmd.after_write_before_commit")
                     await connection.execute("COMMIT")
             except BaseException:
-                if tx.begun and not connection.is_closed():
-                    await connection.execute("ROLLBACK")
+                await _roll_back(tx)
                 raise
         crash.point("cmd.after_commit_before_response")
         if tx.told():
@@ -174,6 +174,13 @@ class Runner:
             return _Replay(self._known(answer))
         except IdempotencyKeyReused as reused:
             return reused
+
+
+async def _roll_back(tx: Tx) -> None:
+    """End what was begun. A connection that cannot even do that is not given back to the pool."""
+    if tx.begun and not tx.connection.is_closed():
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await tx.connection.execute("ROLLBACK")
 
 
 def _render(context: Context, view: type[BaseModel] | None, status: int, location: str | None) -> View:

@@ -36,19 +36,16 @@ async def test_an_administrator_has_every_role(verifier: Verifier, signer: Signe
     assert all(principal.has(role) for role in Role)
 
 
-_NOW = int(time.time())
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        {"exp": _NOW - 31},
+        {"exp": -31},
         {"exp": None},
-        {"exp": str(_NOW + 900)},
+        {"exp": "soon"},
         {"exp": float("nan")},
-        {"exp": _NOW + 100 * 365 * 24 * 3600},
-        {"iat": _NOW + 600},
-        {"nbf": _NOW + 600},
+        {"exp": 100 * 365 * 24 * 3600},
+        {"iat": 600},
+        {"nbf": 600},
         {"iss": "somebody"},
         {"aud": ["other", "takt"]},
         {"aud": None},
@@ -60,7 +57,9 @@ _NOW = int(time.time())
     ],
 )
 async def test_a_wrong_claim_is_refused(verifier: Verifier, signer: Signer, change: dict[str, Any]) -> None:
-    claims = {**signer.claims(Role.ADMIN), **change}
+    now = int(time.time())
+    told = {name: now + value if isinstance(value, int) else value for name, value in change.items()}
+    claims = {**signer.claims(Role.ADMIN), **told}
 
     with pytest.raises(Unauthenticated):
         await verifier.verify(signer.sign({name: value for name, value in claims.items() if value is not None}))

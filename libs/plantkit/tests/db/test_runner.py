@@ -7,12 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
 
 from operations.catalog.workplaces import WorkplaceRow
 from plantkit.auth.principal import SYSTEM
 from plantkit.context import Context
-from plantkit.db.engine import Database, compile_statement
+from plantkit.db.engine import Database
 from plantkit.db.tx import Origin, Tx
 from plantkit.errors import AlreadyExists, Busy, DomainError, Invalid, Stale, TooLargeEvent, Unavailable, every_error
 from plantkit.ids import new_id
@@ -21,8 +20,6 @@ from plantkit.service import Service
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.fixtures import settings_for
 from takt_contracts.operations.workplaces import WorkplaceChanged
-
-_NAP = compile_statement(text("SELECT pg_sleep(0.1)"))
 
 
 @pytest.fixture
@@ -92,12 +89,14 @@ async def test_a_taken_key_leaves_the_first_alone(run: Runner, made: str, databa
 async def test_of_two_writers_of_one_version_the_second_is_stale(
     run: Runner, made: str, database: TestDatabase
 ) -> None:
-    async def slowly(tx: Tx, order: tuple[str, str]) -> WorkplaceRow:
+    meeting = asyncio.Barrier(6)
+
+    async def together(tx: Tx, order: tuple[str, str]) -> WorkplaceRow:
         row = await rename(tx, order)
-        await tx.fetch(_NAP)
+        await meeting.wait()
         return row
 
-    outcomes = await asyncio.gather(*(run(slowly, (made, f"name {n}")) for n in range(6)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(run(together, (made, f"name {n}")) for n in range(6)), return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes].count(WorkplaceRow) == 1
     assert {type(outcome) for outcome in outcomes} == {WorkplaceRow, Stale}

@@ -86,7 +86,12 @@ class Database:
                 raise Unavailable(f"No database connection was free within {waited:g} s.") from None
             except (asyncpg.PostgresError, DBAPIError, EmulatedDBAPIException, *LOST_CONNECTION) as away:
                 raise Unavailable("The database cannot be reached at the moment.") from away
-            if await self._alive(pooled):
+            try:
+                alive = await self._alive(pooled)
+            except BaseException:  # the caller was cancelled while we asked
+                await greenlet_spawn(pooled.invalidate)
+                raise
+            if alive:
                 return pooled
             await greenlet_spawn(pooled.invalidate)
 
