@@ -100,19 +100,18 @@ READER_SESSION = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmaps
 # Two thousand look-ups by primary key, whatever the statistics say.
 MARKER_SESSION = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off"}
 
+_HOLD = """
+SELECT s.slot FROM relay_slots s
+JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
+FOR SHARE OF s
+"""
+# A statement of its own: PostgreSQL 18.4 crashes when a lock that waited is checked again (a lease was renewed
+# meanwhile) beside an update of a partitioned table in the same statement.
 _MARK = """
-WITH held AS MATERIALIZED (
-    SELECT s.slot FROM relay_slots s
-    JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
-    FOR SHARE OF s
-), marked AS (
-    UPDATE outbox o
-    SET published_at = CASE WHEN page.reason IS NULL THEN clock_timestamp() END, blocked = page.reason
-    FROM unnest($3::uuid[], $4::date[], $5::smallint[], $6::text[]) AS page (id, month, slot, reason)
-    WHERE o.id = page.id AND o.month = page.month AND o.published_at IS NULL
-      AND page.slot IN (SELECT slot FROM held)
-)
-SELECT slot FROM held
+UPDATE outbox o
+SET published_at = CASE WHEN page.reason IS NULL THEN clock_timestamp() END, blocked = page.reason
+FROM unnest($2::uuid[], $3::date[], $4::smallint[], $5::text[]) AS page (id, month, slot, reason)
+WHERE o.id = page.id AND o.month = page.month AND o.published_at IS NULL AND page.slot = ANY($1::smallint[])
 """
 
 
@@ -140,16 +139,12 @@ class FencedMarker:
         rows: list[asyncpg.Record] = outcome.delivered + [row for row, _ in outcome.blocked]
         reasons = [None] * len(outcome.delivered) + [reason for _, reason in outcome.blocked]
         slots = outcome.slots
-        held = await self._connection.fetch(
-            _MARK,
-            list(slots),
-            [epochs[slot] for slot in slots],
-            [row[ROW.id] for row in rows],
-            [row[ROW.month] for row in rows],
-            [row[ROW.slot] for row in rows],
-            reasons,
-        )
-        return slots - {record["slot"] for record in held}
+        page = [[row[column] for row in rows] for column in (ROW.id, ROW.month, ROW.slot)]
+        async with self._connection.transaction():
+            records = await self._connection.fetch(_HOLD, list(slots), [epochs[slot] for slot in slots])
+            held = [record["slot"] for record in records]
+            await self._connection.execute(_MARK, held, *page, reasons)
+        return slots - frozenset(held)
 
 
 def position_of(row: asyncpg.Record) -> Position:
