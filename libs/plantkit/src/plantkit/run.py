@@ -21,6 +21,7 @@ from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.context import Context
 from plantkit.db.constraints import explain
 from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.holds import unknown
 from plantkit.db.row import Aggregate
 from plantkit.db.tx import Origin, Tx
 from plantkit.db.writer import Writes, statement
@@ -153,6 +154,8 @@ class Runner:
                 raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")
             if outcome["status"] is not None:
                 raise _Replay(self._known(Answer.of(outcome)))
+        if missing := writes.not_held(outcome):
+            raise unknown(missing)
         if outcome["changed"] != writes.changed_rows:
             if tx.has_claimed:
                 raise _Overtaken

@@ -10,11 +10,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import ClauseElement, Table, bindparam, select
+from sqlalchemy import ClauseElement, Column, Table, bindparam, select
 from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.holds import Hold
 from plantkit.db.row import Aggregate, Row, columns_of
 from plantkit.db.writer import Writes
 from plantkit.errors import NotFound
@@ -55,6 +56,7 @@ class Tx:
         self.begun = False
         self._aggregates: list[Aggregate] = []
         self._made: list[Row] = []
+        self._holds: list[Hold] = []
 
     async def begin(self) -> None:
         """Start a transaction, for reads that must agree with each other. Twice is once."""
@@ -116,9 +118,16 @@ class Tx:
         self._made.append(row)
         return row
 
+    def hold(self, field: str, target: Column[Any], value: Any) -> None:
+        """`field` of this change refers to a row that must be there, not archived, and stay so until it is committed.
+
+        Checked by the statement that writes the change; the runner raises UnknownReference.
+        """
+        self._holds.append(Hold(field, target, value))
+
     def writes(self) -> Writes:
         """State rows that changed, and their facts are in `told`."""
-        gathered = Writes()
+        gathered = Writes(holds=self._holds)
         for row in self._aggregates:
             if row.told:
                 target: dict[Table, list[Any]] = gathered.inserted if row.base_version == 0 else gathered.updated

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import asyncpg
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -36,6 +37,7 @@ from sqlalchemy.sql.selectable import CTE, TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.holds import Hold
 from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
 from plantkit.db.row import Aggregate, Row
 
@@ -45,12 +47,13 @@ _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a statement writes: tables inserted into, tables updated, events or not, keyed or not."""
+    """What a statement writes: tables inserted into, tables updated, what is held, events or not, keyed or not."""
 
     inserted: tuple[Table, ...]
     updated: tuple[Table, ...]
     told: bool
     keyed: bool
+    held: tuple[Column[Any], ...] = ()
 
 
 @dataclass(slots=True)
@@ -61,10 +64,16 @@ class Writes:
     updated: dict[Table, list[Aggregate]] = field(default_factory=dict)
     outbox: list[Mapping[str, Any]] = field(default_factory=list)
     answer: Mapping[str, Any] | None = None
+    holds: list[Hold] = field(default_factory=list)
 
     @property
     def shape(self) -> Shape:
-        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None)
+        held = tuple(hold.target for hold in self.holds)
+        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None, held)
+
+    def not_held(self, outcome: asyncpg.Record) -> list[Hold]:
+        """References that the statement did not find."""
+        return [hold for number, hold in enumerate(self.holds) if not outcome[f"h{number}"]]
 
     @property
     def changed_rows(self) -> int:
@@ -78,6 +87,7 @@ class Writes:
         for number, (table, changed) in enumerate(self.updated.items()):
             given |= {f"u{number}_{name}": [getattr(row, name) for row in changed] for name in _names(table)}
             given[f"u{number}_base_version"] = [row.base_version for row in changed]
+        given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}
         if self.outbox:
             given |= {f"o_{name}": [row[name] for row in self.outbox] for name in OUTBOX_COLUMNS}
         return given | {f"k_{name}": value for name, value in (self.answer or {}).items()}
@@ -88,17 +98,19 @@ def statement(shape: Shape) -> Compiled:
     """The CTE of a shape, compiled once.
 
     Answers one row: `changed` (rows the updates hit), `got` (the key was free to take) and the columns of `prior`, the
-    answer stored under the key before, if any. Unless `got`, `prior` is absent and `changed` is as expected, nothing
-    but updates of other versions' rows was written.
+    answer stored under the key before, if any; and for each reference whether it was found (`h0`, `h1`, ...). Unless
+    `got`, `prior` is absent, every reference was found and `changed` is as expected, nothing was written.
     """
     parts: list[CTE] = []
     gate = _key_gate(parts) if shape.keyed else None
-    updates = [_update(number, table, gate) for number, table in enumerate(shape.updated)]
+    holds = [_held(number, target) for number, target in enumerate(shape.held)]
+    parts.extend(holds)
+    open_ = [exists(select(literal(1)).select_from(part)) for part in ([] if gate is None else [gate]) + holds]
+    updates = [_update(number, table, open_) for number, table in enumerate(shape.updated)]
     parts.extend(updates)
     hit: Any = _total(updates)
     conditions = [hit == bindparam("changed_rows", type_=BigInteger)] if updates else []
-    if gate is not None:
-        conditions.append(exists(select(literal(1)).select_from(gate)))
+    conditions += open_
     allowed = and_(true(), *conditions)
     made = [_insert(f"i{number}", table, _names(table), allowed) for number, table in enumerate(shape.inserted)]
     parts.extend(made)
@@ -109,7 +121,15 @@ def statement(shape: Shape) -> Compiled:
         parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, and_(allowed, *first)))
     if gate is not None:
         parts.append(_remember(allowed))
-    return compile_statement(_outcome(parts, hit, keyed=shape.keyed).add_cte(*parts))
+    found = [exists(select(literal(1)).select_from(part)).label(part.name) for part in holds]
+    return compile_statement(_outcome(parts, hit, keyed=shape.keyed).add_columns(*found).add_cte(*parts))
+
+
+def _held(number: int, target: Column[Any]) -> CTE:
+    """The row referred to, locked against archiving until the change is committed; nothing when it is not there."""
+    sought = _named(f"h{number}_value", _loose(target.type))
+    found = select(literal(1).label("one")).where(target == sought, target.table.c.archived_at.is_(None))
+    return found.with_for_update(read=True).cte(f"h{number}")
 
 
 def _key_gate(parts: list[CTE]) -> CTE:
@@ -132,13 +152,11 @@ def _key_gate(parts: list[CTE]) -> CTE:
     return gate
 
 
-def _update(number: int, table: Table, gate: CTE | None) -> CTE:
+def _update(number: int, table: Table, open_: Sequence[Any]) -> CTE:
     names = _names(table)
     values = _values(f"u{number}", [(table.c[name]) for name in names], extra=("base_version",))
     changed = update(table).values({name: values.c[name] for name in names if name not in ("id", "created_at")})
-    changed = changed.where(table.c.id == values.c.id, table.c.version == values.c.base_version)
-    if gate is not None:
-        changed = changed.where(exists(select(literal(1)).select_from(gate)))
+    changed = changed.where(table.c.id == values.c.id, table.c.version == values.c.base_version, *open_)
     return changed.returning(table.c.id).cte(f"u{number}")
 
 

@@ -85,7 +85,7 @@ async def restore(tx: Tx, order: On) -> Archivable:
     if row.archived_at is None:
         return row
     row.archived_at = None
-    await require_references(tx, row)
+    require_references(tx, row)
     order.resource.tell(row, Change.RESTORED)
     return row
 
@@ -104,7 +104,7 @@ async def _check(
         after = resource.fields_of(row)
         for rule in resource.rules:
             await rule(tx, before, after)
-    await require_references(tx, row, changed)
+    require_references(tx, row, changed)
 
 
 def _refuse_new_key(order: Update) -> None:

@@ -10,14 +10,11 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Column,
     ForeignKeyConstraint,
     Table,
     UniqueConstraint,
     bindparam,
-    exists,
-    literal,
     select,
     text,
 )
@@ -25,8 +22,7 @@ from sqlalchemy import (
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Aggregate
 from plantkit.db.tx import Tx
-from plantkit.errors import InUse, UnknownReference
-from takt_contracts.problem import FieldError
+from plantkit.errors import InUse
 
 _MOST_NAMED = 10
 IN_USE = "in_use"
@@ -36,28 +32,15 @@ Without it every row does that is not archived.
 """
 
 
-async def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = None) -> None:
-    """Every foreign key of `row` (or those in `names`) finds something that is not archived, and keeps it so.
+def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = None) -> None:
+    """Every foreign key of `row` (or those in `names`) has to find something that is not archived, and keeps it so.
 
-    Raises UnknownReference naming all fields that do not.
+    The statement that writes the row looks and locks; the runner raises UnknownReference naming all fields that fail.
     """
-    named = [
-        (column.name, target, value)
-        for column, target in _references(_table_of(row))
-        if (value := getattr(row, column.name)) is not None and (names is None or column.name in names)
-    ]
-    if not named:
-        return
-    await tx.begin()
-    values = {f"value_{number}": value for number, (_, _, value) in enumerate(named)}
-    [held] = await tx.fetch(_held(tuple(target for _, target, _ in named)), **values)
-    unknown = [
-        (name, value, target.table.name)
-        for (name, target, value), is_held in zip(named, held, strict=True)
-        if not is_held
-    ]
-    if unknown:
-        raise _unknown(unknown)
+    for column, target in _references(_table_of(row)):
+        value = getattr(row, column.name)
+        if value is not None and (names is None or column.name in names):
+            tx.hold(column.name, target, value)
 
 
 async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
@@ -72,15 +55,6 @@ async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
         raise InUse(f"It is used by {', '.join(users)}.", users=users)
 
 
-def _unknown(unknown: list[tuple[str, Any, str]]) -> UnknownReference:
-    errors = [
-        FieldError(pointer=f"/{name}", code="field.unknown-reference", detail=f"There is no {value} in {table}.")
-        for name, value, table in unknown
-    ]
-    named = " and ".join(name for name, _, _ in unknown)
-    return UnknownReference(f"{named} names nothing that exists.", errors=errors)
-
-
 def _table_of(row: Aggregate) -> Table:
     table = row.__table__
     assert isinstance(table, Table)
@@ -92,19 +66,6 @@ def _references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
     """Each column of `table` that refers to something archivable, and what it refers to."""
     pairs = ((key.parent, key.column) for key in table.foreign_keys if "archived_at" in key.column.table.c)
     return tuple(sorted(pairs, key=lambda pair: str(pair[0].name)))
-
-
-@cache
-def _held(targets: tuple[Column[Any], ...]) -> Compiled:
-    """One statement for all targets: for each, in order, whether it was found, and locked by that."""
-    parts = [_locked(number, target) for number, target in enumerate(targets)]
-    return compile_statement(select(*(exists(select(part.c.one)).label(part.name) for part in parts)))
-
-
-def _locked(number: int, target: Column[Any]) -> CTE:
-    sought = bindparam(f"value_{number}", type_=target.type)
-    found = select(literal(1).label("one")).where(target == sought, target.table.c.archived_at.is_(None))
-    return found.with_for_update(read=True).cte(f"held_{number}")
 
 
 @cache
