@@ -46,8 +46,9 @@ WITH o AS (
                             qty_scrap, qty_rework, status, entries, version, created_at, updated_at)
     VALUES (gen_random_uuid(), 'O', '1', 'W', 'I', 5, 2, 2, 0, 0, 'IN_PROGRESS', 1, 3, now(), now()) RETURNING id
 )
-INSERT INTO ledger_entries (id, operation_id, entry_no, kind, good, scrap, rework, booked_by, created_at)
-SELECT gen_random_uuid(), id, 1, 'report', 2, 0, 0, 'u', now() FROM o;
+INSERT INTO ledger_entries (id, operation_id, entry_no, kind, good, scrap, rework, good_total, scrap_total,
+                            rework_total, booked_by, created_at)
+SELECT gen_random_uuid(), id, 1, 'report', 2, 0, 0, 2, 0, 0, 'u', now() FROM o;
 """,
 }
 

@@ -28,6 +28,7 @@ from plantkit.db.writer import Writes, statement
 from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
 from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
 from plantkit.idempotency import Answer, Keyed, stored_answer
+from plantkit.observability.metrics import COMMAND_RETRIES
 from plantkit.telling import outbox_row
 
 C = TypeVar("C")
@@ -88,7 +89,8 @@ class Runner:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._once(handler, command, view, first_try=attempt == 1)
-            except _AGAIN:
+            except _AGAIN as met:
+                COMMAND_RETRIES.labels(type(met).__name__.strip("_").removesuffix("Error")).inc()
                 if attempt == _ATTEMPTS:
                     raise Busy("Other commands kept changing the same rows.") from None
             except asyncpg.UniqueViolationError as taken:

@@ -14,24 +14,35 @@ revision, down_revision = "2026_11_21_production", "2026_11_21_catalog"
 _QUANTITY = sa.Numeric(18, 6)
 _TIME = sa.TIMESTAMP(timezone=True)
 
-_LEDGER_MATCHES = """
-CREATE FUNCTION ledger_matches() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-    told jsonb := to_jsonb(NEW);
-    of_operation uuid := CASE TG_TABLE_NAME WHEN 'operations' THEN told ->> 'id' ELSE told ->> 'operation_id' END;
+# Each entry carries the totals after it, so that both rules look at one row each, however long the ledger is.
+_ENTRY_CONTINUES = """
+CREATE FUNCTION entry_continues() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM operations o WHERE o.id = NEW.operation_id AND o.entries >= NEW.entry_no)
+       OR NEW.entry_no = 1 AND (NEW.good_total, NEW.scrap_total, NEW.rework_total) <> (NEW.good, NEW.scrap, NEW.rework)
+       OR NEW.entry_no > 1 AND NOT EXISTS (
+           SELECT FROM ledger_entries p
+           WHERE p.operation_id = NEW.operation_id AND p.entry_no = NEW.entry_no - 1
+             AND p.good_total + NEW.good = NEW.good_total AND p.scrap_total + NEW.scrap = NEW.scrap_total
+             AND p.rework_total + NEW.rework = NEW.rework_total)
+    THEN
+        RAISE EXCEPTION 'the entry does not continue the ledger'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_entries_entry_continues_check',
+                  SCHEMA = TG_TABLE_SCHEMA, TABLE = 'ledger_entries';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+_QUANTITIES_ARE_TOTALS = """
+CREATE FUNCTION quantities_are_totals() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF NOT EXISTS (
-        SELECT FROM operations o
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum(good), 0) AS good, coalesce(sum(scrap), 0) AS scrap, coalesce(sum(rework), 0) AS rework,
-                   count(*) AS entries, coalesce(max(entry_no), 0) AS last_entry
-            FROM ledger_entries WHERE operation_id = o.id
-        ) l
-        WHERE o.id = of_operation AND o.qty_good = l.good AND o.qty_scrap = l.scrap AND o.qty_rework = l.rework
-          AND o.entries = l.entries AND l.entries = l.last_entry
-    ) THEN
+        SELECT FROM ledger_entries l
+        WHERE l.operation_id = NEW.id AND l.entry_no = NEW.entries
+          AND (l.good_total, l.scrap_total, l.rework_total) = (NEW.qty_good, NEW.qty_scrap, NEW.qty_rework))
+    THEN
         RAISE EXCEPTION 'quantities differ from the ledger'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'operations_quantities_are_ledger_sums_check',
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'operations_quantities_are_totals_check',
                   SCHEMA = TG_TABLE_SCHEMA, TABLE = 'operations';
     END IF;
     RETURN NULL;
@@ -43,20 +54,22 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '3s'")
     _create_operations()
     _create_ledger()
-    op.execute(_LEDGER_MATCHES)
+    op.execute(_ENTRY_CONTINUES)
+    op.execute(_QUANTITIES_ARE_TOTALS)
     op.execute(
-        "CREATE TRIGGER ledger_matches AFTER INSERT ON ledger_entries FOR EACH ROW EXECUTE FUNCTION ledger_matches()"
+        "CREATE TRIGGER entry_continues AFTER INSERT ON ledger_entries FOR EACH ROW EXECUTE FUNCTION entry_continues()"
     )
     op.execute(
-        "CREATE TRIGGER quantities_match_insert AFTER INSERT ON operations FOR EACH ROW"
+        "CREATE TRIGGER quantities_are_totals_insert AFTER INSERT ON operations FOR EACH ROW"
         " WHEN (NEW.entries > 0 OR NEW.qty_good <> 0 OR NEW.qty_scrap <> 0 OR NEW.qty_rework <> 0)"
-        " EXECUTE FUNCTION ledger_matches()"
+        " EXECUTE FUNCTION quantities_are_totals()"
     )
     op.execute(
-        "CREATE TRIGGER quantities_match_update AFTER UPDATE OF qty_good, qty_scrap, qty_rework, entries ON operations"
-        " FOR EACH ROW WHEN ((OLD.qty_good, OLD.qty_scrap, OLD.qty_rework, OLD.entries)"
+        "CREATE TRIGGER quantities_are_totals_update"
+        " AFTER UPDATE OF qty_good, qty_scrap, qty_rework, entries ON operations FOR EACH ROW"
+        " WHEN ((OLD.qty_good, OLD.qty_scrap, OLD.qty_rework, OLD.entries)"
         " IS DISTINCT FROM (NEW.qty_good, NEW.qty_scrap, NEW.qty_rework, NEW.entries))"
-        " EXECUTE FUNCTION ledger_matches()"
+        " EXECUTE FUNCTION quantities_are_totals()"
     )
     op.execute("REVOKE UPDATE, DELETE, TRUNCATE ON ledger_entries FROM operations_app")
     op.execute(
@@ -70,7 +83,8 @@ def downgrade() -> None:
     op.execute("DROP INDEX outbox_workplace_idx")
     op.drop_table("ledger_entries", schema="operations")
     op.drop_table("operations", schema="operations")
-    op.execute("DROP FUNCTION ledger_matches()")
+    op.execute("DROP FUNCTION entry_continues()")
+    op.execute("DROP FUNCTION quantities_are_totals()")
 
 
 def _create_operations() -> None:
@@ -134,6 +148,9 @@ def _create_ledger() -> None:
         sa.Column("good", _QUANTITY, nullable=False),
         sa.Column("scrap", _QUANTITY, nullable=False),
         sa.Column("rework", _QUANTITY, nullable=False),
+        sa.Column("good_total", _QUANTITY, nullable=False, comment="of the operation, after this entry"),
+        sa.Column("scrap_total", _QUANTITY, nullable=False),
+        sa.Column("rework_total", _QUANTITY, nullable=False),
         sa.Column("reason", sa.String(200)),
         sa.Column("booked_by", sa.String(200), nullable=False),
         sa.Column("created_at", _TIME, nullable=False),

@@ -25,8 +25,22 @@ from .conftest import Act, Plan, at, key
 
 INSERT_A_SECOND_BOOKING = """
 INSERT INTO ledger_entries
-SELECT gen_random_uuid(), operation_id, 99, kind, good, scrap, rework, reason, booked_by, created_at
-FROM ledger_entries LIMIT 1
+    (id, operation_id, entry_no, kind, good, scrap, rework, good_total, scrap_total, rework_total, booked_by,
+     created_at)
+SELECT gen_random_uuid(), operation_id, entry_no + 1, kind, good, 0, 0, good_total + good, scrap_total, rework_total,
+       booked_by, created_at
+FROM ledger_entries ORDER BY entry_no DESC LIMIT 1
+"""
+
+ENTRY_AND_QUANTITIES_THAT_DO_NOT_ADD_UP = """
+WITH o AS (
+    UPDATE operations SET entries = entries + 1, qty_good = qty_good + 2, qty_processed = qty_processed + 2
+    WHERE entries = 1 RETURNING id, entries, qty_good, qty_scrap, qty_rework
+)
+INSERT INTO ledger_entries
+    (id, operation_id, entry_no, kind, good, scrap, rework, good_total, scrap_total, rework_total, booked_by,
+     created_at)
+SELECT gen_random_uuid(), id, entries, 'report', 1, 0, 0, qty_good, qty_scrap, qty_rework, 'nobody', now() FROM o
 """
 
 
@@ -359,6 +373,7 @@ async def test_the_service_itself_cannot_rewrite_the_ledger(
         "UPDATE operations SET planned_start = now(), planned_end = now() - interval '1 h'",
         "UPDATE operations SET workplace = 'nowhere'",
         INSERT_A_SECOND_BOOKING,
+        ENTRY_AND_QUANTITIES_THAT_DO_NOT_ADD_UP,
     ],
 )
 async def test_the_database_refuses_what_no_rule_allows(

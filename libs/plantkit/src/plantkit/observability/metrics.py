@@ -11,6 +11,9 @@ REQUEST_SECONDS = Histogram(
 )
 REFUSALS = Counter("takt_refusals_total", "Requests refused, by error code", ["code"])
 IDEMPOTENCY_REPLAYS = Counter("takt_idempotency_replays_total", "Requests answered with a stored answer")
+COMMAND_RETRIES = Counter(
+    "takt_command_retries_total", "Commands run again because others changed the same rows", ["reason"]
+)
 DB_UP = Gauge("takt_db_up", "1 while the database answers")
 DB_POOL_IN_USE = Gauge("takt_db_pool_in_use", "Connections handed out")
 SERVICE_INFO = Gauge("takt_service_info", "Always 1; labels say what runs", ["service", "plant"])

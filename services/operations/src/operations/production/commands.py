@@ -56,6 +56,9 @@ async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
         good=cmd.good,
         scrap=cmd.scrap,
         rework=cmd.rework,
+        good_total=operation.qty_good + cmd.good,
+        scrap_total=operation.qty_scrap + cmd.scrap,
+        rework_total=operation.qty_rework + cmd.rework,
         reason=cmd.reason,
         booked_by=tx.principal.id,
     )

@@ -166,7 +166,8 @@ class Operation(Archivable, Aggregate):
 class LedgerRow(Row):
     """One booking of an operation: never changed, never deleted (the service's role may not).
 
-    Quantities are what this entry adds. `entry_no` counts an operation's entries from 1 without gaps.
+    Quantities are what this entry adds, totals what the operation has after it. `entry_no` counts an operation's entries
+    from 1 without gaps.
     """
 
     __tablename__ = "ledger_entries"
@@ -187,6 +188,9 @@ class LedgerRow(Row):
     good: Mapped[Decimal] = mapped_column(_QUANTITY)
     scrap: Mapped[Decimal] = mapped_column(_QUANTITY)
     rework: Mapped[Decimal] = mapped_column(_QUANTITY)
+    good_total: Mapped[Decimal] = mapped_column(_QUANTITY, comment="of the operation, after this entry")
+    scrap_total: Mapped[Decimal] = mapped_column(_QUANTITY)
+    rework_total: Mapped[Decimal] = mapped_column(_QUANTITY)
     reason: Mapped[str | None] = mapped_column(String(200))
     booked_by: Mapped[str] = mapped_column(String(200))
 
