@@ -166,8 +166,8 @@ class Operation(Archivable, Aggregate):
 class LedgerRow(Row):
     """One booking of an operation: never changed, never deleted (the service's role may not).
 
-    Quantities are what this entry adds, totals what the operation has after it. `entry_no` counts an operation's entries
-    from 1 without gaps.
+    Quantities are what this entry adds, totals what the operation has after it. `entry_no` counts the entries of an
+    operation from 1 without gaps.
     """
 
     __tablename__ = "ledger_entries"
