@@ -60,12 +60,13 @@ class Service:
         problems.install(app)
         openapi.install(app)
         app.add_middleware(RequestScope)
-        app.include_router(health_routes(context, messaging))
         for router in self.root_routers:
             app.include_router(router)
         for router in _routers(self.slices):
             app.include_router(router, prefix=API)
         app.include_router(messaging.routes(), prefix=API)
+        # Paths are compared in this order, one after the other: what is asked most comes first.
+        app.include_router(health_routes(context, messaging))
         return app
 
     def _context(self, settings: ServiceSettings, clock: Clock) -> Context:
