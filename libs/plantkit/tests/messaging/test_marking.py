@@ -1,0 +1,37 @@
+"""A mark that meets a heartbeat. As one statement with the lock of the lease it ended PostgreSQL 18.4 with a fault."""
+
+import asyncio
+
+import pytest
+
+from libs.plantkit.tests.messaging.support import commit, outbox_row, ticked
+from plantkit.messaging.outbox import MARKER_SESSION, START, FencedMarker, Outcome, UnpublishedReader
+
+pytestmark = pytest.mark.db
+EVENT = ticked("counter")
+ROWS = 2_000
+EPOCHS = dict.fromkeys(range(16), 1)
+
+
+@pytest.mark.parametrize(("renewal", "lost"), [("expires_at = now()", 0), ("epoch = epoch + 1", 16)])
+async def test_a_mark_waits_for_a_heartbeat_and_the_database_lives(machinery, renewal, lost):
+    async with machinery.connect() as lease, machinery.connect() as marking:
+        for name, value in MARKER_SESSION.items():
+            await marking.execute(f"SET {name} = {value}")
+        await commit(lease, [outbox_row(EVENT, f"C-{n}", 1) for n in range(ROWS)])
+        await lease.execute("UPDATE relay_slots SET epoch = 1")
+        page = Outcome(delivered=list(await UnpublishedReader(marking, ROWS).page(sorted(EPOCHS), START)))
+        marker = FencedMarker(marking)
+        for _ in range(12):  # by then the server has settled on its plan
+            await marker.mark(EPOCHS, page)
+        await lease.execute("UPDATE outbox SET published_at = NULL")
+
+        await lease.execute(f"BEGIN; UPDATE relay_slots SET {renewal}")
+        waiting = asyncio.create_task(marker.mark(EPOCHS, page))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await lease.execute("COMMIT")
+
+        assert len(await waiting) == lost
+        marked = await lease.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NOT NULL")
+        assert marked == (0 if lost else ROWS)
