@@ -37,7 +37,7 @@ def serve(service: Service, settings: ServiceSettings) -> None:
 
 
 def _settle() -> None:
-    """What was made at start stays for good: the collector need not walk through it again in the middle of a request."""
+    """What was made at start stays: the collector need not walk through it again in the middle of a request."""
     gc.collect()
     gc.freeze()
 
