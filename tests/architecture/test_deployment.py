@@ -13,7 +13,7 @@ import pytest
 import yaml
 from joserfc.jwk import OKPKey
 
-from plantkit.migrate import SERVICES
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError
 from takt.stack import deploy_secrets
 from takt.workspace import root

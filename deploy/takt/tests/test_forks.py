@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError
 from takt.stack.children import Children
-from takt.stack.folder import SERVICES
 from takt.stack.forks import Order, refuse_unsafe_fork
 
 SLEEP = "import time; time.sleep(60)"

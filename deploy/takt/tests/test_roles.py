@@ -8,8 +8,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from plantkit.db.provision import SERVICES
 from takt.embedded.postgres import Postgres
-from takt.stack.folder import SERVICES
 from takt.stack.roles import script
 
 INIT_SQL = Path(__file__).parents[2] / "postgres" / "init.sql"

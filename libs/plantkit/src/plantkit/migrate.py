@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-SERVICES = ("operations", "records", "imports", "gateway")
+from plantkit.db.provision import SERVICES
 
 
 def config(service: str, url: str) -> Config:

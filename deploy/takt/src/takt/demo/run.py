@@ -4,12 +4,13 @@ import asyncio
 import sysconfig
 from pathlib import Path
 
+from plantkit.db.provision import SERVICES
 from takt.demo import landed, show
 from takt.demo.load import load
 from takt.demo.plant import PLANT
 from takt.embedded.artifacts import locked, missing
 from takt.stack import status, supervisor
-from takt.stack.folder import SERVICES, DataFolder
+from takt.stack.folder import DataFolder
 from takt.stack.plan import Options
 from takt.stack.report import Report
 

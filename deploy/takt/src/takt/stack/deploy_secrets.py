@@ -7,8 +7,8 @@ from pathlib import Path
 
 from joserfc.jwk import OKPKey
 
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError, from_os_error
-from takt.stack.folder import SERVICES
 
 
 def write(folder: Path, host: str = "postgres:5432") -> list[Path]:

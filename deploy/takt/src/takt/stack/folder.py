@@ -12,7 +12,6 @@ from pathlib import Path
 from takt.embedded.postgres import write_secret
 from takt.errors import StackError, from_os_error
 
-SERVICES = ("operations", "records", "imports", "gateway")
 _LEAST_FREE_MB = 256
 
 

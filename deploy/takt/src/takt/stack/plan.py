@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError
-from takt.stack.folder import SERVICES, DataFolder, Remembered
+from takt.stack.folder import DataFolder, Remembered
 from takt.stack.forks import Order
 
 LOOPS = ("api", "relay", "consumers")

@@ -4,8 +4,9 @@ import random
 import socket
 from collections.abc import Collection
 
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError
-from takt.stack.folder import SERVICES, Remembered
+from takt.stack.folder import Remembered
 from takt.stack.plan import LOOPS, Options
 
 DEFAULT_PORT = 8080

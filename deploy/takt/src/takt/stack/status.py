@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from plantkit.db.provision import SERVICES
 from takt.errors import StackError
-from takt.stack.folder import SERVICES, DataFolder, replace
+from takt.stack.folder import DataFolder, replace
 from takt.stack.plan import Plan
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from plantkit.db.provision import SERVICES
 from takt.embedded.artifacts import Progress, cache_folder, locked, missing
 from takt.embedded.kafka import Broker, Kafka
 from takt.embedded.postgres import Postgres
@@ -19,7 +20,7 @@ from takt.embedded.process import last_line
 from takt.errors import StackError, from_os_error
 from takt.stack import logs, status
 from takt.stack.children import Children
-from takt.stack.folder import SERVICES, DataFolder
+from takt.stack.folder import DataFolder
 from takt.stack.forks import Order
 from takt.stack.member import Member, living
 from takt.stack.pids import PidFiles

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 from plantkit.clock import utc_now
-from plantkit.migrate import SERVICES
+from plantkit.db.provision import SERVICES
 from takt.workspace import WorkError, root
 
 _REVISION = re.compile(r"^revision, down_revision = (.+)$", re.MULTILINE)

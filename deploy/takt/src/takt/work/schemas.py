@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from plantkit.db.machinery import MACHINERY
-from plantkit.migrate import SERVICES
+from plantkit.db.provision import SERVICES
 from plantkit.testing.database import TestDatabase, copied
 from takt.embedded.postgres import Postgres
 

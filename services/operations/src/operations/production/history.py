@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 from operations.production import queries
+from operations.production.paths import OperationPath, OrderPath
 from operations.production.shifts import shift_window
 from operations.settings import Settings
 from plantkit.context import Context
@@ -22,11 +23,9 @@ from plantkit.http.route import Routes
 from plantkit.http.signing import seal, unseal
 from takt_contracts.operations.production import LedgerEntry
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, OperationNo, OrderNo, UtcDatetime
+from takt_contracts.scalars import Code, UtcDatetime
 
 router = Routes(tags=["operations"])
-OrderPath = Annotated[OrderNo, Path()]
-OperationPath = Annotated[OperationNo, Path()]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 Window = tuple[datetime, datetime]

@@ -1,11 +1,10 @@
 """The shop floor's door: translate, call, translate."""
 
-from typing import Annotated
-
-from fastapi import Path, Request, Response
+from fastapi import Request, Response
 
 from operations.production import commands, queries
 from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
+from operations.production.paths import OperationPath, OrderPath
 from plantkit.errors import NotFound
 from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
@@ -14,11 +13,8 @@ from plantkit.http.route import Routes
 from plantkit.run import Run
 from takt_contracts.operations.production import CancelBody, EmptyBody, Hold, HoldBody, Operation, ReportBody
 from takt_contracts.roles import Role
-from takt_contracts.scalars import OperationNo, OrderNo
 
 router = Routes(tags=["operations"])
-OrderPath = Annotated[OrderNo, Path()]
-OperationPath = Annotated[OperationNo, Path()]
 _AT = "/operations/{order_no}/{operation_no}"
 _SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
 _VERB = problems(NotFound, IllegalTransition, OnHold) | written()
