@@ -10,6 +10,7 @@ from takt_contracts.operations.items import ITEM, ItemChanged
 from takt_contracts.operations.machines import MACHINE, Machine, MachineChanged, MachineFields
 from takt_contracts.operations.production import OPERATION, Status
 from takt_contracts.resource import Fields, Kind, ResourceChanged, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Name
 
 STORED: Mapping[str, Any] = {
@@ -37,6 +38,7 @@ def rack(**changed: Any) -> ResourceContract[RackFields, Rack]:
         "fields": RackFields,
         "state": Rack,
         "key": ("code",),
+        "write": Role.PLANNER,
         "titles": {"code": "Rack"},
     }
     return ResourceContract(**declared | changed)

@@ -6,11 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import takt_contracts
 from takt_contracts.event import Event
 from takt_contracts.resource import ResourceContract
+from takt_contracts.template import ImportTemplate, template_of
+
+PATHS: Final[Mapping[str, str]] = {
+    "imports": "imports",
+    "templates": "imports",
+    "records": "records",
+    "record-types": "records",
+}
+"""Who answers the paths that are no declared resource's."""
 
 
 class DuplicateContract(Exception):
@@ -64,10 +73,16 @@ def topics() -> Mapping[str, Topic]:
     return {name: topic_of(name, told) for name, told in by_topic(event_classes()).items()}
 
 
-def owner_of(plural: str) -> str | None:
-    """The service that answers /api/v1/<plural>."""
-    contract = resources().get(plural)
-    return None if contract is None else contract.owner
+@cache
+def templates() -> Mapping[str, ImportTemplate]:
+    """The built-in template of every resource, by its plural."""
+    return {plural: template_of(contract) for plural, contract in resources().items()}
+
+
+def owner_of(name: str) -> str | None:
+    """The service that answers /api/v1/<name>."""
+    contract = resources().get(name)
+    return PATHS.get(name) if contract is None else contract.owner
 
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:

@@ -35,7 +35,7 @@ class Event(BaseModel):
     """A past fact. Subclasses say where it belongs (`service`, `entity`, `key`) and what happened (`fact`).
 
     A reader ignores what it does not know; the newest version of a subject wins. `sample` holds what the state of the
-    documented example has of its own.
+    documented example has of its own. `internal` ones carry work between two services and are on no screen or stream.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -47,6 +47,7 @@ class Event(BaseModel):
     facts: ClassVar[tuple[str, ...]] = ()
     partitions: ClassVar[int] = 6
     compacted: ClassVar[bool] = False
+    internal: ClassVar[bool] = False
     sample: ClassVar[Mapping[str, Any]] = {}
     topic: ClassVar[_TopicName] = _TopicName()
     type: ClassVar[_TypeName] = _TypeName()
@@ -73,10 +74,20 @@ class Event(BaseModel):
         """One for a named fact; four for a changed resource."""
         return tuple(cls.type_of(fact) for fact in cls.facts)
 
+    @classmethod
+    def sample_of(cls, fact: str) -> Mapping[str, Any]:
+        """What the state of the documented example of one fact has of its own."""
+        return cls.sample
+
     @property
     def told(self) -> str:
         """Which of its `facts` this one is."""
         return self.fact
+
+    @property
+    def dataref(self) -> str | None:
+        """Where the content is that the event itself does not carry."""
+        return None
 
     @property
     def subject(self) -> str:

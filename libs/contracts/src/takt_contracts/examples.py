@@ -22,7 +22,7 @@ _BY_TYPE: Final[Mapping[type, Any]] = {str: "text", bool: False, int: 1, UUID: _
 def example_of(event: type[Event], fact: str) -> Event:
     """What it looks like when `fact` is told."""
     found = _model(event)
-    found["state"] |= event.sample
+    found["state"] |= event.sample_of(fact)
     if issubclass(event, ResourceChanged):
         found["change"] = fact
     if fact == "archived":
@@ -46,6 +46,7 @@ def envelope_of(event: Event) -> Envelope:
         authtype="user",
         authid="operator-07",
         traceparent=_TRACEPARENT,
+        dataref=event.dataref,
     )
 
 

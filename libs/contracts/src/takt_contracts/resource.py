@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from takt_contracts.event import Event
+from takt_contracts.roles import Role
 from takt_contracts.scalars import UtcDatetime, Version
 
 
@@ -101,8 +102,10 @@ class ListField:
 class ResourceContract(Generic[F, S]):
     """One resource as clients, events, imports and the gateway know it.
 
-    `key` names the fields of the business key, in the order of the path. `titles` names columns of a workbook.
-    `changed` is absent where a slice tells every change by a fact of its own.
+    `key` names the fields of the business key, in the order of the path. `write` is the role that may write it.
+    `titles` names columns of a workbook, `synonyms` what else others call them, best first. `opening` are columns that
+    a workbook may bring when it creates, and that must equal the present value later. `changed` is absent where a slice
+    tells every change by a fact of its own.
     """
 
     owner: str
@@ -111,12 +114,15 @@ class ResourceContract(Generic[F, S]):
     fields: type[F]
     state: type[S]
     key: tuple[str, ...]
+    write: Role
     titles: Mapping[str, str]
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opening: type[Fields] | None = None
     changed: type[ResourceChanged[S]] | None = None
 
     def __post_init__(self) -> None:
-        unknown = ({*self.key} | {*self.titles}) - set(self.fields.model_fields)
-        if unknown or not self.key:
+        unknown = ({*self.key} | {*self.titles} | {*self.synonyms}) - set(self.columns)
+        if unknown or not set(self.key) <= set(self.fields.model_fields) or not self.key:
             raise TypeError(f"{self.plural}: a key is needed, and these are not fields: {sorted(unknown)}")
         if missing := set(self.fields.model_fields) - set(self.state.model_fields):
             raise TypeError(f"{self.plural}: written but never read: {sorted(missing)}")
@@ -125,9 +131,15 @@ class ResourceContract(Generic[F, S]):
         if self.changed is not None:
             self.changed.service, self.changed.entity, self.changed.key = self.owner, self.name, self.key
 
-    def title(self, field: str) -> str:
+    def title(self, name: str) -> str:
         """Header of the field's column in a workbook."""
-        return self.titles.get(field, field.replace("_", " ").capitalize())
+        return self.titles.get(name, name.replace("_", " ").capitalize())
+
+    @property
+    def columns(self) -> Mapping[str, FieldInfo]:
+        """What a workbook may hold of it: what a client may write, and what may be brought along at first."""
+        brought = {} if self.opening is None else self.opening.model_fields
+        return {**self.fields.model_fields, **brought}
 
     @cached_property
     def patch(self) -> type[Fields]:
@@ -142,8 +154,8 @@ class ResourceContract(Generic[F, S]):
     @cached_property
     def list_fields(self) -> Mapping[str, ListField]:
         """By name, in the order of the state. Nested objects can be selected but not compared, so are not here."""
-        found = (_list_field(name, info.rebuild_annotation()) for name, info in self.state.model_fields.items())
-        return {field.name: field for field in found if field is not None}
+        found = (list_field(name, info.rebuild_annotation()) for name, info in self.state.model_fields.items())
+        return {one.name: one for one in found if one is not None}
 
 
 def _left_out(info: FieldInfo) -> tuple[Any, Any]:
@@ -151,7 +163,8 @@ def _left_out(info: FieldInfo) -> tuple[Any, Any]:
     return info.rebuild_annotation(), Field(default_factory=lambda: None, description=info.description)
 
 
-def _list_field(name: str, annotation: Any) -> ListField | None:
+def list_field(name: str, annotation: Any) -> ListField | None:
+    """How values of this annotation compare; None for nested objects, which do not."""
     value, nullable = without_none(annotation)
     plain = _bare(value)
     if isinstance(plain, type) and issubclass(plain, Enum):

@@ -111,6 +111,8 @@ def _background(app: FastAPI, context: Context, slices: Sequence[Slice]) -> list
     started = [asyncio.create_task(context.refusals.run())]
     if Loop.API in context.settings.loops:
         started += [asyncio.create_task(_run(loop(app))) for part in slices for loop in part.loops]
+    if Loop.WORKER in context.settings.loops:
+        started += [asyncio.create_task(_run(worker(app))) for part in slices for worker in part.workers]
     return started
 
 

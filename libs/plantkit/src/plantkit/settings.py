@@ -30,6 +30,7 @@ class Loop(StrEnum):
     API = "api"
     RELAY = "relay"
     CONSUMERS = "consumers"
+    WORKER = "worker"
 
 
 def strong(secret: SecretStr) -> SecretStr:

@@ -15,10 +15,14 @@ Background = Callable[["FastAPI"], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """One feature: its routes, its consumers, its resources, its background loops."""
+    """One feature: its routes, its consumers, its resources, its background loops.
+
+    `loops` run beside the API, `workers` where the process works for `Loop.WORKER`: heavy work, away from requests.
+    """
 
     name: str
     routers: tuple[APIRouter, ...] = ()
     consumers: tuple[Any, ...] = ()
     resources: tuple[Any, ...] = ()
     loops: tuple[Background, ...] = ()
+    workers: tuple[Background, ...] = ()

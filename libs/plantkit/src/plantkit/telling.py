@@ -36,6 +36,7 @@ def outbox_row(
         subject=subject,
         time=now,
         dataschema=schema_id(event.type),
+        dataref=event.dataref,
         recordedtime=now,
         sequence=event.version,
         partitionkey=subject,

@@ -48,7 +48,7 @@ def test_good_settings_load() -> None:
         ("DATABASE_URL", "not a url", "is not a database URL"),
         ("KAFKA_BOOTSTRAP", "nowhere", "should match"),
         ("DB_POOL_SIZE", "0", "greater than or equal to 1"),
-        ("LOOPS", "api,tea", "'api', 'relay' or 'consumers'"),
+        ("LOOPS", "api,tea", "'api', 'relay', 'consumers' or 'worker'"),
         ("MODE", "debug", "'embedded' or 'production'"),
     ],
 )

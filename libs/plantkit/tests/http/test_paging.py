@@ -19,6 +19,7 @@ from plantkit.errors import DomainError
 from plantkit.http.listing import Listing
 from plantkit.ids import new_id
 from takt_contracts.resource import Fields, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Flag, Name, Quantity, UtcDatetime
 
 pytestmark = pytest.mark.db
@@ -39,7 +40,14 @@ class Note(NoteFields, Stored):
 
 
 NOTE = ResourceContract(
-    owner="edge", name="note", plural="notes", fields=NoteFields, state=Note, key=("code", "number"), titles={}
+    owner="edge",
+    name="note",
+    plural="notes",
+    fields=NoteFields,
+    state=Note,
+    key=("code", "number"),
+    write=Role.PLANNER,
+    titles={},
 )
 
 

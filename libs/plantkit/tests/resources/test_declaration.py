@@ -38,6 +38,7 @@ TOOL = ResourceContract(
     state=Tool,
     changed=ToolChanged,
     key=("code",),
+    write=Role.PLANNER,
     titles={},
 )
 
@@ -59,7 +60,7 @@ def table(unique=("code",), **columns):
 
 
 def declared(entity, **changes):
-    return Resource(TOOL, entity, write=Role.PLANNER, **changes)
+    return Resource(TOOL, entity, **changes)
 
 
 def test_a_whole_declaration_is_taken():
@@ -95,10 +96,17 @@ def test_a_search_in_numbers_is_refused():
 
 def test_a_contract_without_events_needs_a_fact_for_each_change():
     silent = ResourceContract(
-        owner="kit", name="tool", plural="tools", fields=ToolFields, state=Tool, key=("code",), titles={}
+        owner="kit",
+        name="tool",
+        plural="tools",
+        fields=ToolFields,
+        state=Tool,
+        key=("code",),
+        write=Role.PLANNER,
+        titles={},
     )
     with pytest.raises(TypeError, match="event"):
-        Resource(silent, table(), write=Role.PLANNER, facts={Change.CREATED: ToolChanged})
+        Resource(silent, table(), facts={Change.CREATED: ToolChanged})
 
 
 def test_a_text_without_a_limit_fits_a_text_column():

@@ -44,6 +44,7 @@ RANGE = ResourceContract(
     state=Range,
     changed=RangeChanged,
     key=("code",),
+    write=Role.PLANNER,
     titles={},
 )
 
@@ -58,7 +59,7 @@ class RangeRow(Archivable):
     high: Mapped[int] = mapped_column(BigInteger)
 
 
-RANGES = Resource(RANGE, RangeRow, write=Role.PLANNER)
+RANGES = Resource(RANGE, RangeRow)
 BEFORE = RangeFields(code="R-1", low=1, high=5)
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from plantkit.settings import ServiceSettings
+from plantkit.storage import StorageUrl
 
 
 def ed25519(secret: SecretStr) -> SecretStr:
@@ -30,6 +31,7 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="TAKT_GATEWAY_")
     service: ClassVar[str] = "gateway"
 
+    storage_url: StorageUrl
     signing_key: SigningKey
     retired_keys: tuple[str, ...] = Field(default=(), description="public JWKs whose tokens may still be running")
     operations_url: ServiceUrl

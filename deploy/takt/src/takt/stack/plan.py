@@ -11,9 +11,11 @@ from takt.stack.folder import DataFolder, Remembered
 from takt.stack.forks import Order
 
 LOOPS = ("api", "relay", "consumers")
+WORKERS = ("imports",)  # services whose heavy work has a process of its own, always
+_KEEP_FILES = ("gateway", "imports")
 _SPARE_CONNECTIONS = 10
 _POOL, _OVERFLOW = 8, 0  # a connection beyond the pool is opened and closed for one use: a fifth of the throughput
-_SPLIT_POOLS = {"api": (8, 0), "relay": (2, 1), "consumers": (4, 2)}
+_SPLIT_POOLS = {"api": (8, 0), "relay": (2, 1), "consumers": (4, 2), "worker": (4, 0)}
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,19 @@ class Plan:
     def services(self) -> Iterator[Order]:
         """The order for each process, the API's first. Only the API of a service listens on its port."""
         for service in SERVICES:
-            if not self.split:
-                yield self._service(service, service, {})
-                continue
-            for loop in LOOPS:
-                size, overflow = _SPLIT_POOLS[loop]
-                port = self.choices.ports[service if loop == "api" else f"{service}-{loop}"]
-                settings = {
-                    "LOOPS": loop,
-                    "PORT": str(port),
-                    "DB_POOL_SIZE": str(size),
-                    "DB_POOL_OVERFLOW": str(overflow),
-                }
-                yield self._service(service if loop == "api" else f"{service}-{loop}", service, settings)
+            if self.split:
+                yield from (self._loop(service, loop) for loop in LOOPS)
+            else:
+                yield self._service(service, service, {"LOOPS": ",".join(LOOPS)})
+            if service in WORKERS:
+                yield self._loop(service, "worker")
+
+    def _loop(self, service: str, loop: str) -> Order:
+        """A process for one loop."""
+        name = service if loop == "api" else f"{service}-{loop}"
+        size, overflow = _SPLIT_POOLS[loop]
+        pool = {"DB_POOL_SIZE": str(size), "DB_POOL_OVERFLOW": str(overflow)}
+        return self._service(name, service, {"LOOPS": loop, "PORT": str(self.choices.ports[name]), **pool})
 
     def migrations(self) -> Order:
         urls = {f"TAKT_{s.upper()}_OWNER_DATABASE_URL": self._database_url(s, "owner") for s in SERVICES}
@@ -100,6 +102,8 @@ class Plan:
             "DB_POOL_SIZE": str(_POOL),
             "DB_POOL_OVERFLOW": str(_OVERFLOW),
         }
+        if service in _KEEP_FILES:
+            common["STORAGE_URL"] = (self.folder.path / "objects").as_uri()
         return {**common, **self._gateway_settings()} if service == "gateway" else common
 
     def _gateway_settings(self) -> dict[str, str]:
@@ -119,6 +123,7 @@ def max_connections(split: bool) -> int:
 def refuse_large_pools(split: bool) -> None:
     """Raises StackError when the pools together could ask for more sessions than the database gives."""
     wanted = sum(_pool(service, loop) for service in SERVICES for loop in (LOOPS if split else ("all",)))
+    wanted += sum(_pool(service, "worker") for service in WORKERS)
     ceiling = max_connections(split) - _SPARE_CONNECTIONS
     if wanted > ceiling:
         raise StackError(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from plantkit.db.provision import SERVICES
 from takt.errors import StackError
 from takt.stack.folder import Remembered
-from takt.stack.plan import LOOPS, Options
+from takt.stack.plan import LOOPS, WORKERS, Options
 
 DEFAULT_PORT = 8080
 _OWN_PORTS = range(20_000, 32_000)  # below the range from which the system takes ports for outgoing connections
@@ -18,6 +18,7 @@ def choose_ports(choices: Remembered, options: Options) -> None:
     ports = choices.ports
     ports["gateway"] = choose_port(options.port, ports.get("gateway"))
     names = ["postgres", *(service for service in SERVICES if service != "gateway")]
+    names += [f"{service}-worker" for service in WORKERS]
     if options.split:
         names += [f"{service}-{loop}" for service in SERVICES for loop in LOOPS if loop != "api"]
     for name in names:

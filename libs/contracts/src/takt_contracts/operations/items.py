@@ -1,6 +1,7 @@
 """Items: what is made, moved or used up (a material definition)."""
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Flag, Name, Unit
 
 
@@ -30,5 +31,13 @@ ITEM = ResourceContract(
     state=Item,
     changed=ItemChanged,
     key=("code",),
+    write=Role.PLANNER,
     titles={"code": "Item", "name": "Name", "unit": "Unit", "category": "Category", "lot_tracked": "Lot tracked"},
+    synonyms={
+        "code": ("Item code", "Item no", "Item number", "Code", "Material", "Part number", "SKU", "Article", "Artikel"),
+        "name": ("Item name", "Title", "Description", "Designation", "Bezeichnung"),
+        "unit": ("Unit of measure", "UoM", "Einheit"),
+        "category": ("Item group", "Group", "Class", "Warengruppe"),
+        "lot_tracked": ("Lot", "Batch tracked", "Chargenpflichtig"),
+    },
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Name
 
 
@@ -35,6 +36,7 @@ MACHINE = ResourceContract(
     state=Machine,
     changed=MachineChanged,
     key=("code",),
+    write=Role.PLANNER,
     titles={
         "code": "Machine",
         "name": "Name",
@@ -42,5 +44,13 @@ MACHINE = ResourceContract(
         "manufacturer": "Manufacturer",
         "model": "Model",
         "serial_no": "Serial No",
+    },
+    synonyms={
+        "code": ("Machine code", "Code", "Machine no", "Equipment", "Asset", "Maschine"),
+        "name": ("Machine name", "Title", "Designation", "Bezeichnung"),
+        "workplace": ("Work center", "Work centre", "Workstation", "Location", "Arbeitsplatz"),
+        "manufacturer": ("Maker", "Make", "Brand", "Hersteller"),
+        "model": ("Type", "Model no", "Modell", "Typ"),
+        "serial_no": ("Serial number", "Serial", "Seriennummer"),
     },
 )

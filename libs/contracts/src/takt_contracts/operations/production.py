@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from takt_contracts.event import Event
 from takt_contracts.resource import Fields, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Quantity, QuantityChange, UtcDatetime
 
 NOTHING = Decimal(0)
@@ -78,6 +79,19 @@ class OperationFields(Fields):
     qty_desired: Quantity
 
 
+class OperationOpening(Fields):
+    """What a workbook may say of an operation that is under way already. It becomes one ledger entry, the opening.
+
+    Of an operation that is known here these are not changed: they must equal what is booked, or be left out.
+    """
+
+    status: Status | None = None
+    qty_processed: Quantity | None = None
+    qty_good: Quantity | None = None
+    qty_scrap: Quantity | None = None
+    qty_rework: Quantity | None = None
+
+
 class Operation(OperationFields, Stored):
     """An operation as everyone reads it. `qty_processed` is good and scrap."""
 
@@ -96,6 +110,8 @@ OPERATION = ResourceContract(
     fields=OperationFields,
     state=Operation,
     key=("order_no", "operation_no"),
+    write=Role.PLANNER,
+    opening=OperationOpening,
     titles={
         "order_no": "Order",
         "operation_no": "Operation",
@@ -105,8 +121,35 @@ OPERATION = ResourceContract(
         "planned_end": "Planned end",
         "due": "Due",
         "qty_desired": "Quantity",
+        "status": "Status",
+        "qty_processed": "Processed",
+        "qty_good": "Good",
+        "qty_scrap": "Scrap",
+        "qty_rework": "Rework",
     },
-)
+    synonyms={
+        "order_no": (
+            "Order no", "Order number", "Work order", "Production order", "Manufacturing order", "Job", "WO",
+            "Auftrag", "Auftragsnummer", "Fertigungsauftrag",
+        ),
+        "operation_no": (
+            "Operation no", "Operation number", "Op", "Op no", "Step", "Sequence", "Vorgang", "Arbeitsgang",
+        ),
+        "workplace": ("Work center", "Work centre", "Workstation", "Resource", "Arbeitsplatz"),
+        "item": ("Item code", "Item no", "Material", "Part", "Part number", "Product", "Artikel"),
+        "planned_start": ("Start", "Start date", "Planned from", "Scheduled start", "Start geplant"),
+        "planned_end": ("End", "End date", "Planned to", "Scheduled end", "Ende geplant"),
+        "due": ("Due date", "Deadline", "Required date", "Delivery date", "Termin", "Liefertermin"),
+        "qty_desired": (
+            "Qty", "Desired quantity", "Planned quantity", "Order quantity", "Target quantity", "Menge", "Sollmenge",
+        ),
+        "status": ("State", "Order status"),
+        "qty_processed": ("Processed quantity", "Qty processed", "Done", "Completed quantity"),
+        "qty_good": ("Good quantity", "Qty good", "Yield", "Gutmenge"),
+        "qty_scrap": ("Scrap quantity", "Qty scrap", "Rejects", "Ausschuss"),
+        "qty_rework": ("Rework quantity", "Qty rework", "Nacharbeit"),
+    },
+)  # fmt: skip
 
 
 class EmptyBody(Fields):

@@ -1,6 +1,7 @@
 """Workplaces: where operations are done (a work unit; the machine standing there can be swapped)."""
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
+from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Name, Text
 
 
@@ -29,5 +30,12 @@ WORKPLACE = ResourceContract(
     state=Workplace,
     changed=WorkplaceChanged,
     key=("code",),
+    write=Role.PLANNER,
     titles={"code": "Workplace", "name": "Name", "area": "Area", "description": "Description"},
+    synonyms={
+        "code": ("Workplace code", "Code", "Work center", "Work centre", "Workstation", "Resource", "Arbeitsplatz"),
+        "name": ("Workplace name", "Title", "Designation", "Bezeichnung"),
+        "area": ("Location", "Department", "Hall", "Bereich"),
+        "description": ("Details", "Remarks", "Beschreibung"),
+    },
 )

@@ -42,7 +42,6 @@ class Resource(Generic[F, S]):
 
     contract: ResourceContract[F, S]
     row: type[Archivable]
-    write: Role
     read: Role = Role.VIEWER
     search: tuple[str, ...] = ()
     rules: tuple[Rule[F], ...] = ()
@@ -53,6 +52,11 @@ class Resource(Generic[F, S]):
         """Refuse at import what would fail in production."""
         if wrong := list(self._mistakes()):
             raise TypeError(f"{self.contract.plural}: {'; '.join(wrong)}")
+
+    @property
+    def write(self) -> Role:
+        """Who may write it, as the contract says."""
+        return self.contract.write
 
     @cached_property
     def listing(self) -> Listing:

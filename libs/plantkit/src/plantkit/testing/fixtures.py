@@ -3,6 +3,7 @@
 Commits are real, in a copy of a migrated template database that lives as long as the test module.
 """
 
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from secrets import token_hex
@@ -65,6 +66,7 @@ def settings_for(service: Service, database: TestDatabase, **changes: Any) -> Se
         "jwks_url": "http://127.0.0.1:1/jwks.json",
         "cursor_secret": CURSOR_SECRET,
         "loops": frozenset({Loop.API}),
+        "storage_url": f"file://{tempfile.gettempdir()}/takt-objects-{new_id()}",
         **changes,
     }
     return service.settings(**given)

@@ -6,7 +6,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from operations.db import Aggregate
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.operations.items import ITEM
-from takt_contracts.roles import Role
 
 
 class ItemRow(Archivable, Aggregate):
@@ -22,4 +21,4 @@ class ItemRow(Archivable, Aggregate):
     lot_tracked: Mapped[bool]
 
 
-ITEMS = Resource(ITEM, ItemRow, write=Role.PLANNER, search=("code", "name", "category"))
+ITEMS = Resource(ITEM, ItemRow, search=("code", "name", "category"))

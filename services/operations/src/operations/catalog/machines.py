@@ -6,7 +6,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from operations.db import Aggregate
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.operations.machines import MACHINE
-from takt_contracts.roles import Role
 
 
 class MachineRow(Archivable, Aggregate):
@@ -27,4 +26,4 @@ class MachineRow(Archivable, Aggregate):
     serial_no: Mapped[str | None] = mapped_column(String(200))
 
 
-MACHINES = Resource(MACHINE, MachineRow, write=Role.PLANNER, search=("code", "name", "serial_no"))
+MACHINES = Resource(MACHINE, MachineRow, search=("code", "name", "serial_no"))

@@ -6,7 +6,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from operations.db import Aggregate
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.operations.workplaces import WORKPLACE
-from takt_contracts.roles import Role
 
 
 class WorkplaceRow(Archivable, Aggregate):
@@ -21,4 +20,4 @@ class WorkplaceRow(Archivable, Aggregate):
     description: Mapped[str | None] = mapped_column(String(2000))
 
 
-WORKPLACES = Resource(WORKPLACE, WorkplaceRow, write=Role.PLANNER, search=("code", "name", "area"))
+WORKPLACES = Resource(WORKPLACE, WorkplaceRow, search=("code", "name", "area"))

@@ -14,7 +14,6 @@ from takt_contracts.operations.production import (
 )
 from takt_contracts.problem import FieldError
 from takt_contracts.resource import Change
-from takt_contracts.roles import Role
 
 
 async def ends_after_it_starts(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
@@ -35,7 +34,6 @@ async def desires_something(tx: Tx, before: OperationFields | None, after: Opera
 OPERATIONS = Resource(
     OPERATION,
     Operation,
-    write=Role.PLANNER,
     search=("order_no", "operation_no", "item"),
     rules=(ends_after_it_starts, desires_something),
     facts={

@@ -1,0 +1,1 @@
+"""Imports: workbooks that become facts."""

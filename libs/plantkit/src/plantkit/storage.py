@@ -1,0 +1,75 @@
+"""Files of any size, by key, in a local folder or in S3; obstore does it."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from plantkit.errors import Unavailable
+
+StorageUrl = Annotated[
+    str,
+    Field(
+        pattern=r"^(file:///|s3://)[^\s]+$", description="where files are kept: file:///folder or s3://bucket/prefix"
+    ),
+]
+_CHUNK_BYTES = 256 * 1024
+
+
+class StorageAway(Unavailable):
+    """The object store did not answer, or has no room left."""
+
+    code = "storage.unavailable"
+    cure = "Repeat the request after the time in Retry-After; nothing was kept of it."
+
+
+class NoSuchObject(Exception):
+    """There is nothing under this key, or it could never be a key."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """One object store. Nothing is connected, and the library not loaded, before the first use."""
+
+    url: str
+
+    @cached_property
+    def _store(self) -> Any:
+        from obstore.store import from_url  # loaded by processes that keep files only
+
+        return from_url(self.url, mkdir=True) if self.url.startswith("file:") else from_url(self.url)
+
+    async def put(self, key: str, content: AsyncIterable[bytes] | bytes) -> None:
+        """Keep it under a key that is new; a reader sees all of it or nothing. Raises StorageAway."""
+        import obstore
+
+        try:
+            await obstore.put_async(self._store, key, content)
+        except (obstore.exceptions.BaseError, OSError) as away:
+            raise StorageAway(f"The file could not be kept: {type(away).__name__}.") from away
+
+    async def get(self, key: str) -> AsyncIterator[bytes]:
+        """Its content, chunk by chunk. Raises NoSuchObject, StorageAway."""
+        import obstore
+
+        try:
+            found = await obstore.get_async(self._store, key)
+            async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
+        except (FileNotFoundError, ValueError) as missing:
+            raise NoSuchObject(key) from missing
+        except (obstore.exceptions.BaseError, OSError) as away:
+            raise StorageAway(f"The file could not be read: {type(away).__name__}.") from away
+
+    async def delete(self, key: str) -> None:
+        """Twice is once. Raises StorageAway."""
+        import obstore
+
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+        except (obstore.exceptions.BaseError, OSError) as away:
+            raise StorageAway(f"The file could not be deleted: {type(away).__name__}.") from away

@@ -1,0 +1,61 @@
+"""Files by key, in a local folder."""
+
+import pytest
+
+from plantkit.storage import NoSuchObject, Storage, StorageAway
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return Storage(f"file://{tmp_path}/objects")
+
+
+async def whole(storage, key):
+    return b"".join([chunk async for chunk in storage.get(key)])
+
+
+async def pieces(*parts):
+    for part in parts:
+        yield part
+
+
+async def test_what_was_put_in_pieces_comes_back_whole(storage):
+    await storage.put("inbox/2026-03-02/a", pieces(b"one ", b"two"))
+
+    assert await whole(storage, "inbox/2026-03-02/a") == b"one two"
+
+
+async def test_a_writer_that_breaks_off_leaves_nothing(storage):
+    async def broken():
+        yield b"one"
+        raise ConnectionResetError
+
+    with pytest.raises((StorageAway, ConnectionResetError)):
+        await storage.put("inbox/a", broken())
+    with pytest.raises(NoSuchObject):
+        await whole(storage, "inbox/a")
+
+
+@pytest.mark.parametrize("key", ["inbox/none", "../outside", "inbox/../../outside", "/etc/passwd", "http://host/file"])
+async def test_no_key_leads_outside(storage, tmp_path, key):
+    (tmp_path / "outside").write_bytes(b"secret")
+
+    with pytest.raises(NoSuchObject):
+        await whole(storage, key)
+
+
+async def test_deleting_twice_is_deleting_once(storage):
+    await storage.put("inbox/a", b"one")
+
+    await storage.delete("inbox/a")
+    await storage.delete("inbox/a")
+
+    with pytest.raises(NoSuchObject):
+        await whole(storage, "inbox/a")
+
+
+async def test_a_store_that_cannot_be_written_says_so(tmp_path):
+    (tmp_path / "objects").write_bytes(b"a file where the folder should be")
+
+    with pytest.raises(StorageAway):
+        await Storage(f"file://{tmp_path}/objects/deeper").put("inbox/a", b"one")
