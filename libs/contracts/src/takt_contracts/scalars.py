@@ -25,8 +25,8 @@ _CONTROL: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _LINE: Final = rf"^[^\s{_CONTROL}]([^{_CONTROL}]*[^\s{_CONTROL}])?$"
 # Keys that differ must look different, so nothing invisible; no slash, which joins keys in subjects and paths; no
 # leading dot, because clients resolve `.` and `..` in paths.
-_NOT_IN_CODE: Final = rf"/{_CONTROL}\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-_CODE: Final = rf"^[^\s.{_NOT_IN_CODE}]([^{_NOT_IN_CODE}]*[^\s{_NOT_IN_CODE}])?$"
+NOT_IN_CODE: Final = rf"/{_CONTROL}\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_CODE: Final = rf"^[^\s.{NOT_IN_CODE}]([^{NOT_IN_CODE}]*[^\s{NOT_IN_CODE}])?$"
 
 _CodeText = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=_CODE)]
 
