@@ -1,15 +1,16 @@
-"""`python -m bench commands|relay`: run, print the table, keep the JSON. Exit code 1 when a must is missed."""
+"""`python -m bench commands|imports|relay`: run, print the table, keep the JSON. Exit code 1 when a must is missed."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import commands, relay, report
+from bench import commands, imports, relay, report
 
 
 def main() -> int:
     given = _parser().parse_args()
-    return _commands(given) if given.bench == "commands" else _relay(given)
+    benches = {"commands": _commands, "imports": _imports, "relay": _relay}
+    return benches[given.bench](given)
 
 
 def _commands(given: argparse.Namespace) -> int:
@@ -18,6 +19,15 @@ def _commands(given: argparse.Namespace) -> int:
     title = f"commands: {pace.rounds} rounds of {pace.seconds:g} s, {pace.connections} connections; "
     print(report.render(title + commands.describe(rounds), "commands/s", rounds, verdicts))
     report.write(given.json, "commands", rounds, verdicts, pace=vars(pace))
+    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+
+
+def _imports(given: argparse.Namespace) -> int:
+    amount = imports.Amount(given.rounds, given.rows)
+    rounds, verdicts = imports.run(amount)
+    title = f"imports: {amount.rounds} rounds of {amount.rows:,} rows x 12 columns"
+    print(report.render(title, "rows/s", rounds, verdicts))
+    report.write(given.json, "imports", rounds, verdicts, amount=vars(amount))
     return 0 if all(verdict.is_met for verdict in verdicts) else 1
 
 
@@ -35,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
         "takt bench", description="What we claim, beside the peers it is measured against."
     )
     benches = parser.add_subparsers(dest="bench", required=True)
-    for name, about in (("commands", commands.__doc__), ("relay", relay.__doc__)):
+    for name, about in (("commands", commands.__doc__), ("imports", imports.__doc__), ("relay", relay.__doc__)):
         one = benches.add_parser(name, description=about)
         one.add_argument("--rounds", type=int, default=5)
         one.add_argument("--json", type=Path, default=Path("bench") / "results" / f"{name}.json")
         if name == "commands":
             one.add_argument("--seconds", type=float, default=4.0, help="of each turn, after a second to warm up")
             one.add_argument("--connections", type=int, default=16)
+        elif name == "imports":
+            one.add_argument("--rows", type=int, default=100_000)
         else:
             one.add_argument("--rows", type=int, default=40_000)
             one.add_argument("--aggregates", type=int, default=2_000)

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import gettempdir
 from typing import Any
 
 import httpx
@@ -79,6 +81,7 @@ class _Stack:
             "OPERATIONS_URL": owner,
             "RECORDS_URL": owner,
             "IMPORTS_URL": owner,
+            "STORAGE_URL": Path(gettempdir(), "takt-bench-objects").as_uri(),
             "ADMIN_USERNAME": _ADMIN["username"],
             "ADMIN_PASSWORD": _ADMIN["password"],
         }
