@@ -121,7 +121,7 @@ def _changes(aggregate: Aggregate) -> dict[str, Any]:
     before = aggregate.as_read
     if before is None:
         return {}
-    names = [name for name in columns_of(type(aggregate)) if name not in _NOT_TOLD]
+    names = [name for name in columns_of(type(aggregate)) if name not in _NOT_TOLD and name not in aggregate.untold]
     after = {name: getattr(aggregate, name) for name in names}
     changed = {name: value for name, value in after.items() if value != before[name]}
     found: dict[str, Any] = orjson.loads(orjson.dumps(changed, default=str))

@@ -31,11 +31,15 @@ class Kind(StrEnum):
 
 
 class DomainError(Exception):
-    """Base of every refusal. Subclasses name a `kind`, a stable `code` and a `cure`."""
+    """Base of every refusal. Subclasses name a `kind`, a stable `code` and a `cure`.
+
+    `by_rights` is set where somebody else would have been answered: the audit trail tells of it, the answer does not.
+    """
 
     kind: ClassVar[Kind]
     code: ClassVar[str]
     cure: ClassVar[str]
+    by_rights: bool = False
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), **values: object) -> None:
         super().__init__(detail)

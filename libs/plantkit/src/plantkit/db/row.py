@@ -43,6 +43,8 @@ class Aggregate(Row):
     """
 
     __abstract__ = True
+    untold: ClassVar[frozenset[str]] = frozenset()
+    """Columns whose values the audit trail does not repeat, because not everybody who reads it may see them."""
 
     version: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[datetime]

@@ -82,11 +82,13 @@ class Grammar:
     """What the lists of one kind of thing can be asked.
 
     `shown` are all fields of the answer, `compared` those that filter and sort, `search` those that `q` looks into.
+    `archives`: archived ones are hidden unless asked for.
     """
 
     shown: tuple[str, ...]
     compared: Mapping[str, ListField]
     search: tuple[str, ...] = ()
+    archives: bool = True
 
     @cached_property
     def adapters(self) -> Mapping[str, TypeAdapter[Any]]:
@@ -94,7 +96,8 @@ class Grammar:
 
     def names(self) -> Iterator[str]:
         """Every query name, for the check of unknown ones."""
-        yield from ("limit", "cursor", "sort", "fields", "total", "archived", *(("q",) if self.search else ()))
+        yield from ("limit", "cursor", "sort", "fields", "total")
+        yield from (name for name, known in (("archived", self.archives), ("q", self.search)) if known)
         for field in self.compared.values():
             yield from (_name(field.name, op) for op in ops_of(field))
 
@@ -149,8 +152,9 @@ def parameters(grammar: Grammar) -> list[dict[str, Any]]:
         _parameter("sort", _names_schema("-?", grammar.compared), sort),
         _parameter("fields", _names_schema("", grammar.shown), shown),
         _parameter("total", flag_schema, "Also count all rows that match."),
-        _parameter("archived", flag_schema, "Also show archived ones."),
     ]
+    if grammar.archives:
+        told.append(_parameter("archived", flag_schema, "Also show archived ones."))
     if grammar.search:
         text = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT}
         told.append(_parameter("q", text, "Text to look for in " + ", ".join(grammar.search)))

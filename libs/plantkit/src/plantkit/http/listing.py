@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
 from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select, union_all
@@ -14,7 +14,7 @@ from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Aggregate, columns_of
 from plantkit.http.filters import Grammar, ListQuery, Op, Order
 from plantkit.http.paging import after, cursor_for, place_of, places
-from takt_contracts.resource import ResourceContract
+from takt_contracts.resource import ListField
 
 V = TypeVar("V", bound=BaseModel)
 _COMPARED: Mapping[Op, Callable[[Any, Any], ColumnElement[bool]]] = {
@@ -24,6 +24,19 @@ _COMPARED: Mapping[Op, Callable[[Any, Any], ColumnElement[bool]]] = {
     Op.LTE: operator.le,
     Op.LT: operator.lt,
 }
+
+
+class Listed(Protocol):
+    """What a list needs to know of its things; a `ResourceContract` says all of it."""
+
+    @property
+    def plural(self) -> str: ...
+    @property
+    def state(self) -> type[BaseModel]: ...
+    @property
+    def key(self) -> tuple[str, ...]: ...
+    @property
+    def list_fields(self) -> Mapping[str, ListField]: ...
 
 
 class PageInfo(BaseModel):
@@ -56,17 +69,20 @@ class Listing:
     """The list of one resource or aggregate.
 
     `parts` names the columns of a field that is not a column itself, such as `hold` of `hold_kind` and `hold_reason`.
+    `only` narrows every page and every total to what may be seen; its parameters are `bound` when a page is read.
     """
 
-    contract: ResourceContract[Any, Any]
+    contract: Listed
     entity: type[Aggregate]
     search: tuple[str, ...] = ()
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    only: ColumnElement[bool] | None = None
 
     @cached_property
     def grammar(self) -> Grammar:
         compared = {name: found for name, found in self.contract.list_fields.items() if name in self.table.c}
-        return Grammar(tuple(self.contract.state.model_fields), compared, self.search)
+        shown = tuple(self.contract.state.model_fields)
+        return Grammar(shown, compared, self.search, archives="archived_at" in self.table.c)
 
     @cached_property
     def page_model(self) -> type[BaseModel]:
@@ -82,27 +98,35 @@ class Listing:
         assert isinstance(table, Table)
         return table
 
-    async def page(self, context: Context, query: ListQuery) -> bytes:
-        """The JSON of one page. One row more than asked is read, to know whether there is another page."""
-        secret, purpose = context.settings.cursor_secret.get_secret_value(), f"cursor:{self.contract.plural}"
+    async def page(self, context: Context, query: ListQuery, **bound: Any) -> bytes:
+        """The JSON of one page."""
+        rows, info = await self.read(context, query, **bound)
+        page = _page_model(self.contract.state, query.fields)
+        return page.model_validate({"data": rows, "page": info}, from_attributes=True).model_dump_json().encode()
+
+    async def read(self, context: Context, query: ListQuery, **bound: Any) -> tuple[list[Aggregate], PageInfo]:
+        """The rows of one page. One row more than asked is read, to know whether there is another page."""
+        secret = context.settings.cursor_secret.get_secret_value()
+        purpose = (
+            f"cursor:{self.contract.plural}:{sorted(bound.items())}" if bound else f"cursor:{self.contract.plural}"
+        )
         orders = places(query.sort, self.contract.key)
         start = place_of(secret, purpose, query, orders, self.contract.list_fields)
         statement = _page_statement(self, _shape(query, orders, start))
-        given = _values(query) | _start_values(start)
+        given = _values(query) | _start_values(start) | bound
         records = await context.db.fetch(statement, **given, limit=query.limit + 1)
         rows = [self.entity(**record) for record in records[: query.limit]]
         last = [getattr(rows[-1], order.field) for order in orders] if len(records) > query.limit else None
         info = PageInfo(
             next=None if last is None else cursor_for(secret, purpose, query, orders, last),
             limit=query.limit,
-            total=await self._total(context, query) if query.total else None,
+            total=await self._total(context, query, bound) if query.total else None,
         )
-        state: type[BaseModel] = self.contract.state
-        page = _page_model(state, query.fields)
-        return page.model_validate({"data": rows, "page": info}, from_attributes=True).model_dump_json().encode()
+        return rows, info
 
-    async def _total(self, context: Context, query: ListQuery) -> int:
-        [record] = await context.db.fetch(_count_statement(self, _shape(query, (), None)), **_values(query))
+    async def _total(self, context: Context, query: ListQuery, bound: Mapping[str, Any]) -> int:
+        statement = _count_statement(self, _shape(query, (), None))
+        [record] = await context.db.fetch(statement, **_values(query), **bound)
         return int(record["total"])
 
 
@@ -166,6 +190,8 @@ def _selected(listing: Listing, shape: _Shape) -> list[Column[Any]]:
 
 def _narrowed(query: Select[Any], listing: Listing, shape: _Shape) -> Select[Any]:
     columns = listing.table.c
+    if listing.only is not None:
+        query = query.where(listing.only)
     for number, (name, op, is_null) in enumerate(shape.filters):
         query = query.where(_compared(columns[name], op, number, is_null=is_null))
     if shape.text:

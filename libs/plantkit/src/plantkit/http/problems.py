@@ -149,8 +149,11 @@ def _headers(error: DomainError) -> dict[str, str]:
 
 
 def _is_told(request: Request, error: DomainError) -> bool:
-    """Whether the audit log tells of this refusal: writes that were understood, and not for lack of the thing."""
-    return request.method in _WRITES and (error.kind in _TOLD or bool(error.values.get("by_rights")))
+    """Whether the audit log tells of this refusal: writes that were understood, and not for lack of the thing.
+
+    Reads too where rights were lacking for one thing only, as with health records.
+    """
+    return error.by_rights or (request.method in _WRITES and error.kind in _TOLD)
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:
