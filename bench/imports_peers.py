@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from bench.imports_file import FIELDS, HEADERS
@@ -150,7 +150,7 @@ def calamine_copy() -> Callable[[], None]:
         now = datetime.now(UTC)
         sheet = CalamineWorkbook.from_path(_FILE).get_sheet_by_index(0)
         for cells in islice(sheet.iter_rows(), 1, None):
-            moments = [cast("datetime", moment).replace(tzinfo=UTC) for moment in cells[4:7]]
+            moments = [_moment(cell) for cell in cells[4:7]]
             yield (*cells[:4], *moments, *cells[7:], uuid4(), 1, now, now, 0, 0)
 
     async def copy() -> None:
@@ -159,6 +159,11 @@ def calamine_copy() -> Callable[[], None]:
         await connection.close()
 
     return lambda: asyncio.run(copy())
+
+
+def _moment(cell: Any) -> datetime:
+    """At midnight calamine makes it a date."""
+    return datetime(cell.year, cell.month, cell.day, getattr(cell, "hour", 0), getattr(cell, "minute", 0), tzinfo=UTC)
 
 
 PEERS = {"pandas": pandas_orm, "django": django_bulk, "copy": calamine_copy}
