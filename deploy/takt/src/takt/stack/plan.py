@@ -99,6 +99,7 @@ class Plan:
             "KAFKA_BOOTSTRAP": self.bootstrap,
             "JWKS_URL": f"{self.url('gateway')}/.well-known/jwks.json",
             "CURSOR_SECRET": self.folder.secret(f"{service}-cursor"),
+            "CONSISTENCY_SECRET": self.folder.secret("consistency"),
             "DB_POOL_SIZE": str(_POOL),
             "DB_POOL_OVERFLOW": str(_OVERFLOW),
         }

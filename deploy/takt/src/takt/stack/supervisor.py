@@ -52,6 +52,7 @@ class Stack:
     pid_files: PidFiles
     sources: Sources | None = None
     members: list[Member] = field(default_factory=list)
+    forked: set[str] = field(default_factory=set)
 
     @classmethod
     def prepare(cls, options: Options, report: Report) -> "Stack":
@@ -197,8 +198,10 @@ class Stack:
         return Member(order.name, lambda: self._fork(order), lambda: self.children.pid_of(order.name))
 
     def _fork(self, order: Order) -> None:
+        """A crash point ends the first life of a process only, or it would never get past it."""
         if self.children.is_alive:
-            self.children.start(order)
+            self.children.start(order.disarmed() if order.name in self.forked else order)
+            self.forked.add(order.name)
 
     def _broker(self, broker: Broker) -> Member:
         name = "kafka" if broker.node == 0 else f"kafka-{broker.node}"
