@@ -19,6 +19,7 @@ from libs.plantkit.tests.messaging.support import (
     producing,
     tell,
 )
+from plantkit.errors import Invalid
 from plantkit.messaging.broker import commit_client
 from plantkit.messaging.consumer import Consumer, consumes
 from plantkit.messaging.metrics import INBOX_DUPLICATES, VERSIONS_STALE
@@ -243,6 +244,21 @@ async def test_a_record_that_never_heals_is_parked_with_its_successors_after_fiv
     first, second = await parked(machinery)
     assert (first["attempts"], first["reason_code"], first["reason"]) == (5, "handler.ValueError", "never")
     assert (second["attempts"], second["reason_code"]) == (0, "event.behind-parked")
+    assert await effects(machinery) == {"K": [1], "C-1": [1, 2, 3], "C-2": [1, 2, 3]}
+
+
+async def test_what_a_rule_refuses_as_invalid_is_parked_at_its_first_failure(machinery, event, eventually):
+    await tell_batch(machinery, event)
+    handler, _ = failing(10**6, lambda: Invalid("It breaks a rule."))
+    async with consuming(machinery, keeper(event, handler=handler)):
+
+        async def given_up() -> bool:
+            return [row["state"] for row in await parked(machinery)] == ["parked", "parked"]
+
+        await eventually(given_up)
+    first, second = await parked(machinery)
+    assert (first["attempts"], first["reason_code"]) == (1, "request.invalid")
+    assert second["reason_code"] == "event.behind-parked"
     assert await effects(machinery) == {"K": [1], "C-1": [1, 2, 3], "C-2": [1, 2, 3]}
 
 

@@ -108,7 +108,8 @@ class Tx:
 
     def new(self, entity: type[A], **values: Any) -> A:
         """A new aggregate at version 0; its first `record` makes it version 1 and has it written."""
-        row = entity(id=new_id(), created_at=self.now, updated_at=self.now, version=0, **values)
+        made: dict[str, Any] = {"id": new_id(), "created_at": self.now, "updated_at": self.now, "version": 0}
+        row = entity(**made | values)
         self._aggregates.append(row.bind(self.now))
         return row
 

@@ -1,7 +1,8 @@
 """Records that could not be applied, whole, with every later record of their key, in order. Others keep flowing.
 
 A record that failed is tried again for a minute, in state `retry`; then it and what waits behind it are `parked` until
-somebody redrives them. A record that can never be read is parked at once. Without a key a record has no successors.
+somebody redrives them. A record that can never be read, or that a rule refuses as invalid, is parked at once. Without
+a key a record has no successors.
 """
 
 import base64
@@ -108,6 +109,9 @@ class Parking:
 
     def failed(self, record: ConsumerRecord, code: str, reason: str) -> Aside:
         return Aside(record, code, reason, "retry", attempts=1, wait_s=self._backoff_s[0])
+
+    def refused(self, record: ConsumerRecord, code: str, reason: str) -> Aside:
+        return Aside(record, code, reason, "parked", attempts=1)
 
     def behind(self, record: ConsumerRecord, head: Head) -> Aside:
         return Aside(record, BEHIND, f"It follows a record that lies aside (offset {head.offset}).", head.state)

@@ -106,7 +106,8 @@ class Pipeline:
 
     async def _divide(self, deliveries: Sequence[Delivery[Any]], error: Exception) -> None:
         if len(deliveries) == 1:
-            await self._put_aside([self._parking.failed(deliveries[0].record, *explained(error))])
+            aside = self._parking.refused if is_final(error) else self._parking.failed
+            await self._put_aside([aside(deliveries[0].record, *explained(error))])
             return
         middle = len(deliveries) // 2
         await self._apply(deliveries[:middle])
@@ -131,6 +132,11 @@ def is_trouble(error: Exception) -> bool:
     if isinstance(error, ValueError):  # a value that the driver cannot send
         return False
     return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
+
+
+def is_final(error: Exception) -> bool:
+    """Whether the record itself is wrong, so that no later attempt can go better."""
+    return isinstance(error, DomainError) and error.kind is Kind.INVALID
 
 
 def explained(error: Exception) -> tuple[str, str]:

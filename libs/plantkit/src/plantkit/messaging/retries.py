@@ -9,7 +9,7 @@ from plantkit.context import Context
 from plantkit.messaging.effect import TransactionalEffect
 from plantkit.messaging.metrics import PARKED_DEPTH
 from plantkit.messaging.parking import Parking, record_of
-from plantkit.messaging.pipeline import explained, is_trouble
+from plantkit.messaging.pipeline import explained, is_final, is_trouble
 from plantkit.messaging.records import Poison, Reader
 from plantkit.observability import logs
 
@@ -72,7 +72,7 @@ class Retries:
             except Exception as error:
                 if is_trouble(error):
                     raise
-                raise _GaveUp(row, *explained(error), final=False) from error
+                raise _GaveUp(row, *explained(error), final=is_final(error)) from error
         if tx.told():
             self.context.wake.notify()
         return True
