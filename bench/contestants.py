@@ -69,6 +69,7 @@ class _Stack:
             "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "JWKS_URL": f"http://127.0.0.1:{self.gateway_port}/.well-known/jwks.json",
             "CURSOR_SECRET": self.cursor_secret,
+            "CONSISTENCY_SECRET": self.cursor_secret,
             "LOOPS": loops,
         }
         return {f"TAKT_{service.upper()}_{name}": value for name, value in given.items()}

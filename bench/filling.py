@@ -26,7 +26,8 @@ class _Settings(ServiceSettings):
 def settings(database_url: str = "postgresql://nobody@127.0.0.1/takt", kafka: str = "127.0.0.1:1") -> ServiceSettings:
     """Of operations, for what runs without the service around it."""
     given: dict[str, Any] = {"database_url": database_url, "kafka_bootstrap": kafka}
-    given |= {"jwks_url": "http://127.0.0.1:1", "cursor_secret": "4f9a2c7e1b8d6053f7a1c9e24b60d835"}
+    secret = "4f9a2c7e1b8d6053f7a1c9e24b60d835"
+    given |= {"jwks_url": "http://127.0.0.1:1", "cursor_secret": secret, "consistency_secret": secret}
     return _Settings(mode=Mode.EMBEDDED, plant="bench", port=0, **given)
 
 

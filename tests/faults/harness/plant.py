@@ -83,6 +83,7 @@ class Plant:
             "KAFKA_BOOTSTRAP": self.bootstrap,
             "JWKS_URL": self.jwks_url,
             "CURSOR_SECRET": self.secret,
+            "CONSISTENCY_SECRET": self.secret,
             "LOOPS": ",".join(loops),
             "KAFKA_SESSION_TIMEOUT_MS": str(SESSION_MS),
             **more,

@@ -78,7 +78,7 @@ class Service:
             verifier=self.verifier(settings, db, clock),
             wake=wake,
             refusals=Refusals(db, settings, clock, wake),
-            consistency=Consistency(settings.cursor_secret.get_secret_value(), settings.service),
+            consistency=Consistency(settings.consistency_secret.get_secret_value(), settings.service),
         )
 
 

@@ -77,6 +77,7 @@ class ServiceSettings(BaseSettings):
     kafka_bootstrap: str = Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
     jwks_url: str = Field(pattern=r"^https?://")
     cursor_secret: StrongSecret
+    consistency_secret: StrongSecret = Field(description="the same for all services of a stack: each reads all tokens")
     db_pool_size: int = Field(default=8, ge=1)
     db_pool_overflow: int = Field(
         default=0, ge=0, description="an overflow connection is opened and closed for one use: dear under load"

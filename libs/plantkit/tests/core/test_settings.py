@@ -17,6 +17,7 @@ GOOD: Mapping[str, str] = {
     "TAKT_RECORDS_KAFKA_BOOTSTRAP": "127.0.0.1:9092",
     "TAKT_RECORDS_JWKS_URL": "http://127.0.0.1:8000/.well-known/jwks.json",
     "TAKT_RECORDS_CURSOR_SECRET": token_hex(16),
+    "TAKT_RECORDS_CONSISTENCY_SECRET": token_hex(16),
 }
 
 

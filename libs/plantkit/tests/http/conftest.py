@@ -25,7 +25,7 @@ from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
 from plantkit.settings import Mode, ServiceSettings
 from plantkit.testing.database import database_url
-from plantkit.testing.fixtures import CURSOR_SECRET, Signer
+from plantkit.testing.fixtures import CONSISTENCY_SECRET, CURSOR_SECRET, Signer
 from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Quantity
 
@@ -123,6 +123,7 @@ def context_for(database_url: str) -> Context:
         kafka_bootstrap="127.0.0.1:1",
         jwks_url="http://127.0.0.1:1/jwks.json",
         cursor_secret=CURSOR_SECRET,
+        consistency_secret=CONSISTENCY_SECRET,
         body_max_bytes=2048,
     )
     db, wake = Database(settings), Wake()
@@ -133,7 +134,7 @@ def context_for(database_url: str) -> Context:
         verifier=Verifier(settings.jwks_url),
         wake=wake,
         refusals=Refusals(db, settings, utc_now, wake),
-        consistency=Consistency(CURSOR_SECRET, settings.service),
+        consistency=Consistency(CONSISTENCY_SECRET, settings.service),
     )
 
 

@@ -194,7 +194,7 @@ async def test_a_token_that_is_not_good_is_answered_the_same_whatever_is_wrong(e
 
 
 async def test_the_owners_own_read_takes_its_token_at_once_and_refuses_a_foreign_one(edge, planner, edge_app):
-    secret = edge_app.state.context.settings.cursor_secret.get_secret_value()
+    secret = edge_app.state.context.settings.consistency_secret.get_secret_value()
     token = seal(secret, "consistency", ["edge", "takt.edge.thing", "A-1", 3])
     known = await edge.get("/things/A-1", headers={**planner, HEADER: token})
     foreign = await edge.get("/things/A-1", headers={**planner, HEADER: token[:-2]})

@@ -57,6 +57,7 @@ def context_of(url: str, bootstrap: str, secret: str) -> Context:
     settings = MachinerySettings(
         mode=Mode.EMBEDDED, plant="test", port=0, database_url=SecretStr(url), kafka_bootstrap=bootstrap,
         jwks_url="http://127.0.0.1:1/jwks.json", cursor_secret=SecretStr(secret), kafka_session_timeout_ms=6000,
+        consistency_secret=SecretStr(secret),
     )  # fmt: skip
     db, wake = Database(settings), Wake()
     return Context(

@@ -35,7 +35,7 @@ Reached = Callable[[Written], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """Makes and reads the tokens of one service."""
+    """Makes the tokens of one service and reads those of every service of the stack: they share the secret."""
 
     secret: str
     service: str

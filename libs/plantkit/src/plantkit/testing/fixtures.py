@@ -27,6 +27,7 @@ from takt_contracts.roles import Role
 E = TypeVar("E", bound=Event)
 Published = Callable[[type[E]], Awaitable[list[E]]]
 CURSOR_SECRET = token_hex(16)
+CONSISTENCY_SECRET = token_hex(16)
 
 
 class Signer:
@@ -65,6 +66,7 @@ def settings_for(service: Service, database: TestDatabase, **changes: Any) -> Se
         "kafka_bootstrap": "127.0.0.1:1",
         "jwks_url": "http://127.0.0.1:1/jwks.json",
         "cursor_secret": CURSOR_SECRET,
+        "consistency_secret": CONSISTENCY_SECRET,
         "loops": frozenset({Loop.API}),
         "storage_url": f"file://{tempfile.gettempdir()}/takt-objects-{new_id()}",
         **changes,
