@@ -4,7 +4,7 @@ The order is visible here and depends on no framework: what FastAPI runs after a
 answer was sent, so nothing is ever committed there.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -123,19 +123,14 @@ class Runner:
                 await _roll_back(tx)
                 raise
         crash.point("cmd.after_commit_before_response")
-        if tx.told():
+        if tx.has_told:
             self.context.wake.notify()
         return result, answer
 
     async def write(self, tx: Tx, answer: Answer | None = None) -> None:
         """Everything the handler left, as one statement. Consumers call it inside their own transaction."""
         writes = tx.writes()
-        told = tx.told()
-        settings = self.context.settings
-        about: dict[str, Any] = {"principal": tx.principal, "origin": tx.origin, "now": tx.now, "settings": settings}
-        writes.outbox.extend(outbox_row(event, **about) for _, event in told)
-        if told:
-            writes.outbox.append(change_row(told, tx, settings))
+        writes.outbox.extend(self._outbox(tx))
         if self.keyed is not None and answer is not None:
             writes.answer = self.keyed.row(answer)
         if not (writes.outbox or writes.inserted or writes.answer):
@@ -143,6 +138,17 @@ class Runner:
         if writes.changed_rows > 1 or crash.armed("cmd.after_write_before_commit"):
             await tx.begin()
         self._judge(tx, writes, await self._run_statement(tx, writes))
+
+    def _outbox(self, tx: Tx) -> Iterator[dict[str, Any]]:
+        """The facts of aggregates and their audit entry, then what was said beside them."""
+        about: dict[str, Any] = {"now": tx.now, "settings": self.context.settings}
+        told = tx.told()
+        for _, event in told:
+            yield outbox_row(event, principal=tx.principal, origin=tx.origin, **about)
+        if told:
+            yield change_row(told, tx, self.context.settings)
+        for said in tx.said:
+            yield outbox_row(said.event, principal=said.principal, origin=said.origin, **about)
 
     async def _run_statement(self, tx: Tx, writes: Writes) -> asyncpg.Record:
         ready = statement(writes.shape)

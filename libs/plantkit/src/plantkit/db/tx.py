@@ -35,6 +35,15 @@ class Origin:
     traceparent: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A fact that is no aggregate's, by whom, and what made it happen."""
+
+    event: Event
+    principal: Principal
+    origin: Origin
+
+
 class Tx:
     """One command's view of the database. The runner makes it, writes what it gathered, and ends it."""
 
@@ -57,6 +66,7 @@ class Tx:
         self._aggregates: list[Aggregate] = []
         self._made: list[Row] = []
         self._holds: list[Hold] = []
+        self.said: list[Said] = []
 
     async def begin(self) -> None:
         """Start a transaction, for reads that must agree with each other. Twice is once."""
@@ -126,6 +136,13 @@ class Tx:
         """
         self._holds.append(Hold(field, target, value))
 
+    def tell(self, event: Event, *, principal: Principal | None = None, origin: Origin | None = None) -> None:
+        """Tell a fact that is no aggregate's of this command, such as an answer to another service; nobody audits it.
+
+        Its version is the caller's to choose: each may be told of a subject once.
+        """
+        self.said.append(Said(event, principal or self.principal, origin or self.origin))
+
     def writes(self) -> Writes:
         """State rows that changed, and their facts are in `told`."""
         gathered = Writes(holds=self._holds)
@@ -140,6 +157,11 @@ class Tx:
     def told(self) -> list[tuple[Aggregate, Event]]:
         """Every fact of this command with its aggregate, in the order each aggregate recorded them."""
         return [(row, event) for row in self._aggregates for event in row.told]
+
+    @property
+    def has_told(self) -> bool:
+        """Whether the relay has something to do after this."""
+        return bool(self.said) or any(row.told for row in self._aggregates)
 
     def _read(self, entity: type[R], record: asyncpg.Record) -> R:
         row: R = manager_of_class(entity).new_instance()

@@ -73,7 +73,7 @@ class Retries:
                 if is_trouble(error):
                     raise
                 raise _GaveUp(row, *explained(error), final=is_final(error)) from error
-        if tx.told():
+        if tx.has_told:
             self.context.wake.notify()
         return True
 
