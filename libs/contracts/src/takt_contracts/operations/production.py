@@ -205,9 +205,11 @@ class OperationEvent(Event):
 
 
 class OperationCreated(OperationEvent):
-    """An operation was planned."""
+    """An operation was planned. `entry` is what a workbook brought along of work done before."""
 
     fact: ClassVar[str] = "created"
+
+    entry: LedgerEntry | None = None
 
 
 class OperationUpdated(OperationEvent):
