@@ -45,7 +45,7 @@ class Service:
 
     def app(self, settings: ServiceSettings, *, clock: Clock = utc_now) -> FastAPI:
         """The ASGI application. Nothing is connected before its lifespan starts."""
-        context = self._context(settings, clock)
+        context = self.context(settings, clock)
         messaging = Messaging(context, self.slices)
         app = FastAPI(
             title=f"Takt {self.name}",
@@ -69,7 +69,8 @@ class Service:
         app.include_router(health_routes(context, messaging))
         return app
 
-    def _context(self, settings: ServiceSettings, clock: Clock) -> Context:
+    def context(self, settings: ServiceSettings, clock: Clock) -> Context:
+        """What the application stands on; also for work beside it, in a process of its own."""
         db, wake = Database(settings), Wake()
         return Context(
             settings=settings,

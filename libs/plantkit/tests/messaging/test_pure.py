@@ -107,7 +107,7 @@ def test_a_group_is_lost_without_an_offset_or_with_one_that_is_not_in_the_log():
         dict.fromkeys((gone, early, late, well), 9),
     )
     assert set(places.lost) == {gone, early, late}
-    assert "run `takt rebuild tests.g`" in sentences("tests.g", places.lost)[0]
+    assert "run `takt rebuild tests g`" in sentences("tests.g", places.lost)[0]
     assert Places({well: 7}, {well: 5}, {well: 9}).lag == 2
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plantkit.db.tx import Tx
+from plantkit.messaging.read_models import ReadModel
 from plantkit.messaging.records import Delivery
 from takt_contracts.event import Event
 
@@ -21,6 +22,7 @@ class Consumer:
     handler: Handler
     keeps_version: bool = False
     batch: int = BATCH
+    model: ReadModel | None = None
 
     async def __call__(self, tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
         await self.handler(tx, deliveries)
@@ -36,17 +38,20 @@ class Consumer:
 
 
 def consumes(
-    *events: type[Event], group: str, keeps_version: bool = False, batch: int = BATCH
+    *events: type[Event], group: str, keeps_version: bool = False, batch: int = BATCH, model: ReadModel | None = None
 ) -> Callable[[Handler], Consumer]:
     """Make a consumer of `async def handler(tx, deliveries)`.
 
     The handler gets the new events of a batch, in order per subject, inside one transaction, and touches nothing but
     the database. Its docstring says what happens when an event comes twice, and when it comes late.
     `group` is `<service>.<purpose>`. `keeps_version` says that the handler's own table refuses older versions; without
-    it the kit remembers the newest version of every subject.
+    it the kit remembers the newest version of every subject. `model` names the tables that this consumer alone writes:
+    readers can ask how fresh they are, and `takt rebuild` can make them again from the log.
     """
 
     def made(handler: Handler) -> Consumer:
-        return Consumer(group=group, events=events, handler=handler, keeps_version=keeps_version, batch=batch)
+        return Consumer(
+            group=group, events=events, handler=handler, keeps_version=keeps_version, batch=batch, model=model
+        )
 
     return made

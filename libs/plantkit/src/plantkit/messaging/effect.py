@@ -17,6 +17,7 @@ from plantkit.messaging.consumer import Handler
 from plantkit.messaging.inbox import Deliveries, Filter
 from plantkit.messaging.metrics import APPLIED, HANDLER_SECONDS, INBOX_DUPLICATES, VERSIONS_STALE
 from plantkit.messaging.parking import Heads, Parking
+from plantkit.messaging.read_models import ReadModel
 from plantkit.run import Runner
 
 
@@ -37,6 +38,7 @@ class TransactionalEffect:
     inbox: Filter
     guard: Filter
     parking: Parking
+    model: ReadModel | None = None
 
     async def apply(self, deliveries: Deliveries) -> None:
         with HANDLER_SECONDS.labels(self.group).time():
@@ -56,17 +58,24 @@ class TransactionalEffect:
             APPLIED.labels(self.group).inc(len(newer))
 
     @asynccontextmanager
-    async def transaction(self, connection: asyncpg.Connection) -> AsyncIterator[Tx]:
-        """Ends idle sessions before the group gives our partitions away, so that a paused zombie holds no locks."""
-        patience_ms = int(self.context.settings.kafka_session_timeout_ms * 0.8)
-        await connection.execute(f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience_ms}")
+    async def transaction(self, connection: asyncpg.Connection, opening: str | None = None) -> AsyncIterator[Tx]:
+        """One transaction, begun by `opening` where the usual beginning does not fit."""
         try:
+            await connection.execute(opening or self._opening())
             yield self._tx(connection)
             await connection.execute("COMMIT")
         except BaseException:
             if not connection.is_closed():
                 await connection.execute("ROLLBACK")
             raise
+
+    def _opening(self) -> str:
+        """Ends idle sessions before the group gives our partitions away, so that a paused zombie holds no locks; waits
+        while the read model is rebuilt.
+        """
+        patience_ms = int(self.context.settings.kafka_session_timeout_ms * 0.8)
+        began = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience_ms}"
+        return began if self.model is None else f"{began}; {self.model.among_others}"
 
     def _tx(self, connection: asyncpg.Connection) -> Tx:
         tx = Tx(connection, now=self.context.clock(), principal=SYSTEM, origin=Origin(request_id=str(new_id())))

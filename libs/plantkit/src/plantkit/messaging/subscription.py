@@ -56,6 +56,7 @@ class Subscription:
             inbox=made.inbox(),
             guard=guard,
             parking=self.parking,
+            model=consumer.model,
         )
         offsets = made.offsets(self._client, self.assignment, self.group)
         self.pipeline = Pipeline(

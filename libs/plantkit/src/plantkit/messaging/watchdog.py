@@ -102,6 +102,6 @@ def sentences(group: str, lost: dict[TopicPartition, str]) -> list[str]:
     """Why a group is not ready, and what heals it."""
     return [
         f"{group} has lost its place in {partition.topic} partition {partition.partition}: {why}. It skips nothing;"
-        f" run `takt rebuild {group}`."
+        f" run `takt rebuild {group.replace('.', ' ', 1)}`."
         for partition, why in sorted(lost.items())
     ]

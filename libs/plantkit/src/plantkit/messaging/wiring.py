@@ -18,6 +18,7 @@ from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
 from plantkit.messaging.broker import subscriber_broker
 from plantkit.messaging.consumer import Consumer
+from plantkit.messaging.freshness import FreshnessKeeper
 from plantkit.messaging.provision import GroupBusy, join_group
 from plantkit.messaging.relay import Pace, Relay, Strategies
 from plantkit.messaging.routes import parked_routes
@@ -135,6 +136,9 @@ class Messaging:
         for subscription, watchdog in zip(self.subscriptions, self._watchdogs, strict=True):
             self._begin("retries", subscription.retries.run())
             self._begin("watchdog", watchdog.run())
+            model = subscription.consumer.model
+            if model is not None:
+                self._begin("freshness", FreshnessKeeper(self._context, subscription.consumer, model).run())
 
     async def _join(self) -> None:
         """First offsets, then members: a group never starts anywhere but at the beginning or where it was."""
