@@ -10,12 +10,12 @@ import uvicorn
 
 
 @asynccontextmanager
-async def serving(app: Any, port: int = 0) -> AsyncIterator[str]:
-    """`app` on a real port; its base URL."""
+async def serving(app: Any, port: int = 0, http: Any = "auto") -> AsyncIterator[str]:
+    """`app` on a real port, by this protocol; its base URL."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
+    config = uvicorn.Config(app, http=http, log_config=None, access_log=False, lifespan="off", server_header=False)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:  # noqa: ASYNC110 - the server has no event to wait for

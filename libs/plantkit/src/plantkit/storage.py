@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -16,6 +17,8 @@ StorageUrl = Annotated[
     ),
 ]
 _CHUNK_BYTES = 256 * 1024
+_PIECES_AT_ONCE = 2
+"""Of 5 MiB each: what one file may hold of our memory while it is written."""
 
 
 class StorageAway(Unavailable):
@@ -46,7 +49,7 @@ class Storage:
         import obstore
 
         try:
-            await obstore.put_async(self._store, key, content)
+            await obstore.put_async(self._store, key, content, max_concurrency=_PIECES_AT_ONCE)
         except (obstore.exceptions.BaseError, OSError) as away:
             raise StorageAway(f"The file could not be kept: {type(away).__name__}.") from away
 
@@ -73,3 +76,13 @@ class Storage:
             return
         except (obstore.exceptions.BaseError, OSError) as away:
             raise StorageAway(f"The file could not be deleted: {type(away).__name__}.") from away
+
+    async def keys(self, prefix: str, *, before: datetime) -> AsyncIterator[list[str]]:
+        """Keys below a prefix that were last written before then, some at a time. Raises StorageAway."""
+        import obstore
+
+        try:
+            async for found in obstore.list(self._store, prefix):
+                yield [str(one["path"]) for one in found if one["last_modified"] < before]
+        except (obstore.exceptions.BaseError, OSError) as away:
+            raise StorageAway(f"The files could not be listed: {type(away).__name__}.") from away

@@ -1,7 +1,10 @@
 """Files by key, in a local folder."""
 
+from datetime import timedelta
+
 import pytest
 
+from plantkit.clock import utc_now
 from plantkit.storage import NoSuchObject, Storage, StorageAway
 
 
@@ -59,3 +62,19 @@ async def test_a_store_that_cannot_be_written_says_so(tmp_path):
 
     with pytest.raises(StorageAway):
         await Storage(f"file://{tmp_path}/objects/deeper").put("inbox/a", b"one")
+
+
+async def test_keys_below_a_prefix_are_told_by_their_age(storage):
+    await storage.put("inbox/2026-03-02/a", b"one")
+    await storage.put("media/b", b"two")
+    now = utc_now()
+
+    async def keys(before):
+        return [key async for some in storage.keys("inbox/", before=before) for key in some]
+
+    assert await keys(now + timedelta(minutes=1)) == ["inbox/2026-03-02/a"]
+    assert await keys(now - timedelta(minutes=1)) == []
+
+
+async def test_an_empty_store_has_no_keys(storage):
+    assert [some async for some in storage.keys("inbox/", before=utc_now())] == []

@@ -21,14 +21,18 @@ from gateway.pass_through.slice import SLICE as PASS_THROUGH
 from gateway.settings import Settings
 from gateway.stream.parts import streams
 from gateway.stream.slice import SLICE as STREAM
+from gateway.uploads.before import instead_of_404
+from gateway.uploads.desk import Desk
+from gateway.uploads.slice import SLICE as UPLOADS
 from plantkit.auth.tokens import Verifier
 from plantkit.clock import Clock, utc_now
 from plantkit.context import Context
 from plantkit.db.engine import Database
 from plantkit.service import Service
 from plantkit.settings import ServiceSettings
+from plantkit.storage import Storage
 
-SLICES = (IDENTITY, ACTIVITY, STREAM, CONSOLE, PASS_THROUGH)
+SLICES = (IDENTITY, ACTIVITY, STREAM, CONSOLE, UPLOADS, PASS_THROUGH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,8 @@ class Gateway(Service):
         app.state.at_sigterm.append(app.state.streams.hub.close)
         app.state.shelf = Shelf(own.base_urls, self.name, app.openapi, app.version)
         app.state.watch = Watch(own.plant, own.base_urls, self.name, app)
-        app.state.upstreams = wiring.install(app, own, context.verifier)
+        app.state.desk = Desk(own, Storage(own.storage_url))
+        app.state.upstreams = wiring.install(app, own, context.verifier, stand_in=instead_of_404)
         pages.install(app)
         return app
 

@@ -42,6 +42,10 @@ class Settings(ServiceSettings):
     pass_through_max_bytes: int = Field(default=72 * 1_048_576, ge=1024)
     trusted_hops: int = Field(default=0, ge=0, le=10, description="proxies before us that append to X-Forwarded-For")
     sign_ins_per_minute: int = Field(default=120, ge=1, description="from one source, whatever the account")
+    upload_max_bytes: int = Field(default=64 * 1_048_576, ge=1024, description="of one file")
+    uploads_at_once: int = Field(default=8, ge=1, description="of one user")
+    uploads_per_hour: int = Field(default=2000, ge=1, description="of one user")
+    upload_bytes_per_hour: int = Field(default=8 * 1024**3, ge=1024, description="of one user")
     streams: int = Field(default=200, ge=1, description="live streams at once")
 
     @property

@@ -11,6 +11,8 @@ from takt_contracts.roles import Role
 E = TypeVar("E", bound=Callable[..., Any])
 Guard = Callable[[Request], Awaitable[int | None]]
 """Raises NotFound when what the path names is not there; answers its version where it has one."""
+RolesOf = Callable[[Request], frozenset[Role]]
+"""Roles that may use what the path names; none where the path alone does not say."""
 _NAME = "__takt_policy__"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -24,6 +26,12 @@ class Policy:
     forwarded: bool = False
     query: frozenset[str] = frozenset()
     guard: Guard | None = None
+    narrowed: RolesOf | None = None
+
+    def roles_for(self, request: Request) -> frozenset[Role]:
+        """One of these the caller must hold."""
+        own = self.narrowed(request) if self.narrowed is not None else frozenset()
+        return own or self.roles
 
 
 def policy_of(endpoint: Callable[..., Any]) -> Policy:
@@ -44,6 +52,11 @@ def allow(*roles: Role) -> Callable[[E], E]:
     if not roles:
         raise TypeError("@allow needs at least one role")
     return _with(roles=frozenset(roles))
+
+
+def narrowed(roles_of: RolesOf) -> Callable[[E], E]:
+    """Beside `allow`, which names every role that may ever come in: those that may for this path."""
+    return _with(narrowed=roles_of)
 
 
 def public(endpoint: E) -> E:

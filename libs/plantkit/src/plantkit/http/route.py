@@ -23,12 +23,24 @@ from plantkit.http.errors import Unstorable
 from plantkit.http.etag import IfMatch
 from plantkit.http.json import parse
 from plantkit.http.openapi import described, refusals
-from plantkit.http.policy import WRITES, Policy, allow, forwarded, guarded, keyed, matched, policy_of, public, queried
+from plantkit.http.policy import (
+    WRITES,
+    Policy,
+    allow,
+    forwarded,
+    guarded,
+    keyed,
+    matched,
+    narrowed,
+    policy_of,
+    public,
+    queried,
+)
 from plantkit.http.problems import refusal_of
 from plantkit.http.reading import Read, read_body, refuse_long, refuse_query, refuse_unreadable
 from plantkit.idempotency import Keyed
 
-__all__ = ["KitRoute", "Routes", "allow", "forwarded", "guarded", "keyed", "matched", "public", "queried"]
+__all__ = ["KitRoute", "Routes", "allow", "forwarded", "guarded", "keyed", "matched", "narrowed", "public", "queried"]
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -142,8 +154,9 @@ class Gate:
             raise Unauthenticated("A valid access token is needed.")
         principal = await context.verifier.verify(token.strip())
         request.state.principal = principal
-        if not principal.has(*self.policy.roles):
-            needed = sorted(self.policy.roles)
+        roles = self.policy.roles_for(request)
+        if not principal.has(*roles):
+            needed = sorted(roles)
             raise Forbidden(f"This needs the role {' or '.join(needed)}.", roles=needed)
 
     def _read(self, request: Request, context: Context, body: bytes) -> Request:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import httpcore
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.pass_through.errors import OwnerAway
 from gateway.pass_through.rules import Header, declared_length, homeward, onward, owner_of
@@ -14,6 +16,13 @@ from plantkit.http.errors import NoSuchPath, TooLarge
 
 Added = Callable[[Scope], list[Header]]
 """Headers that the door itself adds: request id, trace, where the caller is."""
+
+StandIn = Callable[[Scope, Callable[[], AbstractAsyncContextManager[httpcore.Response]]], Awaitable[ASGIApp | None]]
+"""Asked about a GET that the owner answers with 404: what to answer instead, None for the 404. It may ask again."""
+
+
+async def nobody(scope: Scope, again: object) -> None:
+    """Nobody stands in."""
 
 
 class PassThrough:
@@ -27,8 +36,9 @@ class PassThrough:
         admit: Callable[[Scope], Awaitable[None]],
         added: Added,
         most_bytes: int,
+        stand_in: StandIn = nobody,
     ) -> None:
-        self._upstreams, self._owners = upstreams, owners
+        self._upstreams, self._owners, self._stand_in = upstreams, owners, stand_in
         self._admit, self._added, self._most_bytes = admit, added, most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +51,13 @@ class PassThrough:
         target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
         headers = onward(scope["headers"]) + self._added(scope) + _framing(body, length)
         method = scope["method"].encode("ascii")
-        async with self._upstreams.ask(owner, method, target, headers, body) as answer:
-            await _carry_home(owner, answer, receive, send)
+        ask = partial(self._upstreams.ask, owner, method, target, headers, body)
+        async with ask() as answer:
+            instead = await self._stand_in(scope, ask) if answer.status == 404 and method == b"GET" else None
+            if instead is None:
+                await _carry_home(owner, answer, receive, send)
+        if instead is not None:
+            await instead(scope, receive, send)
 
     def _length(self, headers: list[Header]) -> int | None:
         try:

@@ -8,7 +8,7 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from gateway.pass_through.proxy import PassThrough
+from gateway.pass_through.proxy import PassThrough, StandIn, nobody
 from gateway.pass_through.rules import Header, owner_of, segments_of
 from gateway.pass_through.upstream import Upstreams
 from gateway.settings import Settings
@@ -46,7 +46,13 @@ class OwnedPaths(BaseRoute):
         await self._endpoint(scope, receive, send)
 
 
-def install(app: FastAPI, settings: Settings, verifier: Verifier, owners: Owners = catalog.owner_of) -> Upstreams:
+def install(
+    app: FastAPI,
+    settings: Settings,
+    verifier: Verifier,
+    owners: Owners = catalog.owner_of,
+    stand_in: StandIn = nobody,
+) -> Upstreams:
     """Add the route and answer the connections, for the end of the service to close."""
     upstreams = Upstreams(settings.base_urls)
 
@@ -59,7 +65,8 @@ def install(app: FastAPI, settings: Settings, verifier: Verifier, owners: Owners
         own = [(b"x-request-id", origin.request_id.encode()), (b"x-forwarded-for", source)]
         return own if origin.traceparent is None else [*own, (b"traceparent", origin.traceparent.encode())]
 
-    endpoint = PassThrough(upstreams, owners, admit=admit, added=added, most_bytes=settings.pass_through_max_bytes)
+    most = settings.pass_through_max_bytes
+    endpoint = PassThrough(upstreams, owners, admit=admit, added=added, most_bytes=most, stand_in=stand_in)
     app.router.routes.append(OwnedPaths(owners, endpoint))
     return upstreams
 
