@@ -92,7 +92,7 @@ async def test_its_stream_begins_when_the_owner_knows_it(upload, admin, owner, d
             told += piece
             owner.known.add(made.json()["id"])
 
-    assert told.startswith(b": ")
+    assert told.startswith(b'event: progress\ndata: {"state":"uploaded","read":0')
     assert told.endswith(b"data: mapped\n\n")
 
 

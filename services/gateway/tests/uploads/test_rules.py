@@ -52,7 +52,10 @@ def test_any_bytes_are_a_workbook_only_where_a_zip_begins(head):
         assert head.startswith(b"PK\x03\x04")
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn")), min_size=1), st.sampled_from(["utf-8", "utf-16"]))
+@given(
+    st.text(alphabet=st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn")), min_size=1),
+    st.sampled_from(["utf-8", "utf-16"]),
+)
 def test_printed_text_is_text_in_utf_8_and_utf_16(text, encoding):
     refuse_other_content(Extension.CSV, ("Item," + text).encode(encoding))
 
