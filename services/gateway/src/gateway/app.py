@@ -16,6 +16,7 @@ from gateway.identity.door import SignInVerifier
 from gateway.identity.parts import identity
 from gateway.identity.routes import keys
 from gateway.identity.slice import SLICE as IDENTITY
+from gateway.order_card.slice import SLICE as ORDER_CARD
 from gateway.pass_through import wiring
 from gateway.pass_through.slice import SLICE as PASS_THROUGH
 from gateway.settings import Settings
@@ -32,7 +33,7 @@ from plantkit.service import Service
 from plantkit.settings import ServiceSettings
 from plantkit.storage import Storage
 
-SLICES = (IDENTITY, ACTIVITY, STREAM, CONSOLE, UPLOADS, PASS_THROUGH)
+SLICES = (IDENTITY, ACTIVITY, ORDER_CARD, STREAM, CONSOLE, UPLOADS, PASS_THROUGH)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@
 from plantkit.db.row import Aggregate as KitAggregate
 from plantkit.db.row import Row as KitRow
 from plantkit.db.row import schema
+from plantkit.messaging.read_models import progress_table
 
 METADATA = schema("gateway")
+PROGRESS = progress_table(METADATA)
 
 
 class Row(KitRow):

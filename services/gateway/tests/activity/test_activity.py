@@ -82,7 +82,7 @@ async def test_an_event_that_comes_twice_or_late_changes_no_state(deliver, datab
     await deliver(current, late)
 
     assert await state_of(database, "B-1") == (2, "New")
-    assert [seen for seen in await last(admin) if seen[0] == "B-1"] == [("B-1", 1), ("B-1", 2)]
+    assert [seen for seen in await last(admin) if seen[0] == "B-1"] == [("B-1", 2), ("B-1", 1)]
 
 
 async def test_only_the_last_are_kept(deliver, database):

@@ -51,7 +51,12 @@ Match = Annotated[IfMatch, Depends(if_match)]
 
 
 def unchanged(if_none_match: str | None, version: int) -> bool:
-    """Whether a reader already has this version, so that 304 answers. What cannot be read matches nothing."""
+    """Whether a reader already has this version, so that 304 answers."""
+    return names(if_none_match, etag(version))
+
+
+def names(if_none_match: str | None, tag: str) -> bool:
+    """Whether If-None-Match names this tag, weak or strong. What cannot be read matches nothing."""
     if if_none_match is None:
         return False
-    return if_none_match.strip() == "*" or etag(version) in _ANY_TAG.findall(if_none_match)
+    return if_none_match.strip() == "*" or tag in _ANY_TAG.findall(if_none_match)

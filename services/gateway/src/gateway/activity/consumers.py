@@ -1,8 +1,11 @@
 """Keeps the newest state of every subject and the last events, from every topic that all may see."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from heapq import nlargest
 from typing import Any
 
+from gateway.activity.model import MODEL
 from gateway.visibility import is_restricted
 from plantkit.db.tx import Tx
 from plantkit.messaging.consumer import consumes
@@ -22,29 +25,44 @@ ON CONFLICT (entity, subject) DO UPDATE SET version = excluded.version, type = e
 WHERE known.version < excluded.version
 """
 _REMEMBER = """
-INSERT INTO recent_events (entity, subject, version, type, event)
-SELECT entity, subject, version, type, event::jsonb
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])
-AS told (entity, subject, version, type, event)
+INSERT INTO recent_events (entity, subject, version, type, event, time)
+SELECT entity, subject, version, type, event::jsonb, time
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+AS told (entity, subject, version, type, event, time)
 ON CONFLICT DO NOTHING
 """
-_FORGET = "DELETE FROM recent_events WHERE no <= (SELECT max(no) FROM recent_events) - $1"
+_FORGET = """
+DELETE FROM recent_events USING (
+    SELECT time, entity, subject, version FROM recent_events
+    ORDER BY time DESC, entity DESC, subject DESC, version DESC OFFSET $1 LIMIT 1) AS first
+WHERE (recent_events.time, recent_events.entity, recent_events.subject, recent_events.version)
+   <= (first.time, first.entity, first.subject, first.version)
+"""
 
 
-@consumes(*TOLD, group=GROUP, keeps_version=True)
+@consumes(*TOLD, group=GROUP, keeps_version=True, model=MODEL)
 async def keep_activity(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
     """One statement for the states, one for the events, one to forget.
 
     Delivered twice: the inbox drops the second, and both tables would. Late: an older version changes no state; it is
-    still listed among the last events, where it arrived.
+    listed among the last events where it belongs by its time, if it is one of them.
     """
     newest = {(one.topic, one.subject): one for one in sorted(deliveries, key=lambda one: one.version)}
     states = [one.payload.decode() for one in newest.values()]
     await tx.connection.execute(_NEWEST, *_columns(list(newest.values())), states)
-    last = deliveries[-KEPT:]
+    last = nlargest(KEPT, deliveries, key=_happened_at)
     events = [one.envelope.to_json(one.payload.decode()) for one in last]
-    await tx.connection.execute(_REMEMBER, *_columns(last), events)
+    await tx.connection.execute(_REMEMBER, *_columns(last), events, [_happened_at(one) for one in last])
     await tx.connection.execute(_FORGET, KEPT)
+
+
+def _happened_at(one: Delivery[Any]) -> datetime:
+    """What the event says, or when the log took it. Read from the header alone, for it is asked of every event."""
+    header = dict(one.record.headers).get("ce_time")
+    try:
+        return datetime.fromisoformat("" if header is None else header.decode()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.fromtimestamp(one.record.timestamp / 1000, UTC)
 
 
 def _columns(deliveries: Sequence[Delivery[Any]]) -> tuple[list[str], list[str], list[int], list[str]]:

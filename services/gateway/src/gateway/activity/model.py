@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Table, Text, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, Index, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from gateway.db import METADATA
+from plantkit.messaging.read_models import ReadModel
 
 Json = dict[str, Any]
 
@@ -22,12 +23,13 @@ SUBJECTS = Table(
 RECENT_EVENTS = Table(
     "recent_events",
     METADATA,
-    Column("no", BigInteger, Identity(always=True), primary_key=True, comment="order of arrival here"),
-    Column("entity", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("version", BigInteger, nullable=False),
+    Column("entity", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("time", TIMESTAMP(timezone=True), nullable=False, comment="when it happened"),
     Column("type", Text, nullable=False),
     Column("event", JSONB, nullable=False, comment="the CloudEvent in JSON"),
-    UniqueConstraint("entity", "subject", "version"),
-    comment="The last events, a few hundred",
+    Index("recent_events_newest_idx", "time", "entity", "subject", "version"),
+    comment="The last thousand events, by the time when they happened",
 )
+MODEL = ReadModel(name="activity", tables=(SUBJECTS, RECENT_EVENTS))

@@ -8,7 +8,7 @@ from plantkit.db.engine import Database, compile_statement
 
 _LAST = compile_statement(
     select(cast(RECENT_EVENTS.c.event, Text).label("event"))
-    .order_by(RECENT_EVENTS.c.no.desc())
+    .order_by(*(RECENT_EVENTS.c[name].desc() for name in ("time", "entity", "subject", "version")))
     .limit(bindparam("limit"))
 )
 

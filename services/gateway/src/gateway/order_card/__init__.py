@@ -1,0 +1,1 @@
+"""The order card: everything that is known of one order, made of events alone."""
