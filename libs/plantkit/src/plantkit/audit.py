@@ -46,10 +46,15 @@ def change_row(told: Sequence[tuple[Aggregate, Event]], tx: Tx, settings: Servic
         subject=event.subject if len({row.id for row, _ in told}) == 1 else None,
         version=told[-1][1].version,
         request_id=tx.origin.request_id,
-        trace_id=_trace_id(tx.origin),
+        trace_id=trace_id(tx.origin),
         changes=_changes(aggregate),
     )
     return _row(entry, tx.principal, tx.origin, settings)
+
+
+def told_entry(entry: AuditEntry, settings: ServiceSettings) -> Event:
+    """An entry that no aggregate's change makes, to be told by `Tx.tell`."""
+    return AUDIT_RECORDED[settings.service](version=1, state=entry)
 
 
 class Refusals:
@@ -98,7 +103,7 @@ class Refusals:
             outcome=Outcome.REFUSED,
             code=code,
             request_id=origin.request_id,
-            trace_id=_trace_id(origin),
+            trace_id=trace_id(origin),
         )
 
     async def _write(self, entry: AuditEntry, principal: Principal, origin: Origin) -> None:
@@ -112,7 +117,7 @@ class Refusals:
 
 
 def _row(entry: AuditEntry, principal: Principal, origin: Origin, settings: ServiceSettings) -> dict[str, Any]:
-    event = AUDIT_RECORDED[settings.service](version=1, state=entry)
+    event = told_entry(entry, settings)
     return outbox_row(event, principal=principal, origin=origin, now=entry.at, settings=settings)
 
 
@@ -128,5 +133,5 @@ def _changes(aggregate: Aggregate) -> dict[str, Any]:
     return found
 
 
-def _trace_id(origin: Origin) -> str | None:
+def trace_id(origin: Origin) -> str | None:
     return origin.traceparent.split("-")[1] if origin.traceparent else None

@@ -21,45 +21,74 @@ LARGEST_EVENT_BYTES = 900_000
 _AUTH_TYPES = {"user": "app_user", "api_key": "api_key", "service": "service_account", "system": "system"}
 
 
+class Letterhead:
+    """What events of one kind, told at once by one caller, have in common: written once, however many they are."""
+
+    def __init__(
+        self, event: Event, *, principal: Principal, origin: Origin, now: datetime, settings: ServiceSettings
+    ) -> None:
+        envelope = Envelope(
+            id="",
+            source=settings.source,
+            type=event.type,
+            time=now,
+            dataschema=schema_id(event.type),
+            dataref=event.dataref,
+            recordedtime=now,
+            correlationid=origin.request_id,
+            authtype=_AUTH_TYPES[principal.kind],
+            authid=principal.id,
+            traceparent=origin.traceparent,
+        )
+        headers = envelope.to_headers()
+        del headers["ce_id"]
+        self._headers = orjson.dumps(headers).decode()[1:]
+        self._cause = origin.causation_id
+        self._common = {
+            "month": now.date().replace(day=1),
+            "aggregatetype": event.entity,
+            "topic": event.topic,
+            "type": event.type,
+            "time": now,
+        }
+
+    def row(self, event: Event, cause: str | None = None) -> dict[str, Any]:
+        """The row of one event. `cause` is what made this one happen. Raises TooLargeEvent."""
+        subject, version, id_ = event.subject, event.version, new_id()
+        return {
+            "id": id_,
+            "slot": slot_of(subject),
+            "aggregateid": subject,
+            "version": version,
+            "key": subject,
+            "headers": self._written(str(id_), subject, version, cause or self._cause),
+            "payload": _payload(event),
+            **self._common,
+        }
+
+    def _written(self, id_: str, subject: str, version: int, cause: str | None) -> str:
+        key = _quoted(subject)
+        caused = "" if cause is None else f'"ce_causationid":{_quoted(cause)},'
+        own = f'"ce_id":"{id_}","ce_subject":{key},"ce_partitionkey":{key},"ce_sequence":"{version:012d}",{caused}'
+        return f"{{{own}{self._headers}"
+
+
 def outbox_row(
     event: Event, *, principal: Principal, origin: Origin, now: datetime, settings: ServiceSettings
 ) -> dict[str, Any]:
     """Raises TooLargeEvent before anything is written."""
+    return Letterhead(event, principal=principal, origin=origin, now=now, settings=settings).row(event)
+
+
+def _payload(event: Event) -> str:
     payload = event.model_dump_json()
     if len(payload) * 4 > LARGEST_EVENT_BYTES and len(payload.encode()) > LARGEST_EVENT_BYTES:
         raise TooLargeEvent(f"The event would be larger than {LARGEST_EVENT_BYTES} bytes.")
-    subject, id_ = event.subject, new_id()
-    envelope = Envelope(
-        id=str(id_),
-        source=settings.source,
-        type=event.type,
-        subject=subject,
-        time=now,
-        dataschema=schema_id(event.type),
-        dataref=event.dataref,
-        recordedtime=now,
-        sequence=event.version,
-        partitionkey=subject,
-        correlationid=origin.request_id,
-        causationid=origin.causation_id,
-        authtype=_AUTH_TYPES[principal.kind],
-        authid=principal.id,
-        traceparent=origin.traceparent,
-    )
-    return {
-        "id": id_,
-        "month": now.date().replace(day=1),
-        "slot": slot_of(subject),
-        "aggregatetype": event.entity,
-        "aggregateid": subject,
-        "version": event.version,
-        "topic": event.topic,
-        "key": subject,
-        "type": event.type,
-        "time": now,
-        "headers": orjson.dumps(envelope.to_headers()).decode(),
-        "payload": payload,
-    }
+    return payload
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
 
 
 def slot_of(subject: str) -> int:

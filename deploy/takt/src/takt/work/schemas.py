@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from plantkit.db.machinery import MACHINERY
+from plantkit.db.machinery import IMPORTS, MACHINERY
 from plantkit.db.provision import SERVICES
 from plantkit.testing.database import TestDatabase, copied
 from takt.embedded.postgres import Postgres
@@ -94,7 +94,8 @@ def _context(connection: Connection, service: str) -> MigrationContext:
 
 
 def _is_machinery(table: str) -> bool:
-    return table == "alembic_version" or any(table.startswith(known.name) for known in MACHINERY.tables.values())
+    ours = [*MACHINERY.tables, *IMPORTS.tables]
+    return table == "alembic_version" or any(table.startswith(name) for name in ours)
 
 
 def _said(difference: object) -> str:

@@ -1,4 +1,4 @@
-"""Tables that every service has in its own schema: outbox, relay slots, inbox, parking, idempotency.
+"""Tables of the kit in a service's schema: outbox, relay slots, inbox, parking, idempotency; staging where it owns.
 
 Names are unqualified: each service's roles have `search_path` set to its schema, so one description serves all.
 """
@@ -151,6 +151,21 @@ IDEMPOTENCY = Table(
     comment="The answer of each keyed request, written in the transaction of its effect",
 )
 
+IMPORTS = MetaData(naming_convention=NAMING)
+"""What only the services have that own resources."""
+
+IMPORT_STAGING = Table(
+    "import_staging",
+    IMPORTS,
+    Column("import_id", Uuid, primary_key=True),
+    Column("batch", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False, comment="of the event that brought it"),
+    Column("traceparent", Text),
+    Column("payload", Text, nullable=False, comment="the batch as JSON"),
+    Column("staged_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    comment="Batches of imports that want all rows or none, until the last one has come",
+)
+
 _PARTITIONS = """
 CREATE FUNCTION ensure_outbox_partitions(months_ahead integer DEFAULT 3) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -189,3 +204,14 @@ def drop(op: ModuleType | Operations) -> None:
     op.execute("DROP VIEW audit_entries")
     op.execute("DROP FUNCTION ensure_outbox_partitions(integer)")
     MACHINERY.drop_all(op.get_bind())
+
+
+def create_staging(op: ModuleType | Operations) -> None:
+    """A migration of every service that owns resources."""
+    IMPORTS.create_all(op.get_bind())
+
+
+def drop_staging(op: ModuleType | Operations) -> None:
+    """Undo `create_staging`: imports that wait for their last batch are lost, and are to be sent again."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    IMPORTS.drop_all(op.get_bind())

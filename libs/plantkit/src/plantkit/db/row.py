@@ -1,5 +1,6 @@
 """Tables as classes. The mapping describes tables and reads; the runner writes (see `plantkit.db.writer`)."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -24,6 +25,10 @@ NAMING = {
 def schema(name: str) -> MetaData:
     """The metadata of one service's schema, with constraint names that errors can be made from."""
     return MetaData(schema=name, naming_convention=NAMING)
+
+
+Values = Mapping[str, Any] | asyncpg.Record
+"""Column values by name."""
 
 
 class Row(DeclarativeBase):
@@ -53,13 +58,12 @@ class Aggregate(Row):
         """Tell a fact: take the next version and keep the full state as it is now beside the fact's own words."""
         self.version += 1
         self.updated_at = self._now
-        self.__dict__.setdefault("_told", []).append(event.of(self, **facts))
+        tell: Tell = self.__dict__["_tell"]
+        self.__dict__.setdefault("_told", []).append(tell(event, self, facts))
 
-    def bind(self, now: datetime, as_read: asyncpg.Record | None = None) -> Self:
-        """Give it the time of the command. Done by `Tx` when a row is read or made."""
-        self.__dict__["_now"] = now
-        self.__dict__["_as_read"] = as_read
-        self.__dict__["_base"] = self.version
+    def bind(self, now: datetime, as_read: Values | None = None, *, tell: "Tell | None" = None) -> Self:
+        """Give it the time of the command, and how its facts are made. Done by `Tx` when a row is read or made."""
+        self.__dict__.update(_now=now, _as_read=as_read, _base=self.version, _tell=tell or _validated)
         return self
 
     @property
@@ -68,9 +72,9 @@ class Aggregate(Row):
         return now
 
     @property
-    def as_read(self) -> asyncpg.Record | None:
+    def as_read(self) -> Values | None:
         """Its columns as they were read; None for a new one."""
-        found: asyncpg.Record | None = self.__dict__["_as_read"]
+        found: Values | None = self.__dict__["_as_read"]
         return found
 
     @property
@@ -84,6 +88,14 @@ class Aggregate(Row):
         """Facts recorded since it was read."""
         told: list[Event] = self.__dict__.setdefault("_told", [])
         return told
+
+
+Tell = Callable[[type[Event], Any, Mapping[str, Any]], Event]
+"""Makes the fact about a row as it is now, from the class of the event and the fact's own words."""
+
+
+def _validated(event: type[Event], row: Aggregate, facts: Mapping[str, Any]) -> Event:
+    return event.of(row, **facts)
 
 
 @cache

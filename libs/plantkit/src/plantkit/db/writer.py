@@ -83,9 +83,11 @@ class Writes:
     def arguments(self) -> dict[str, Any]:
         given: dict[str, Any] = {"changed_rows": self.changed_rows}
         for number, (table, rows) in enumerate(self.inserted.items()):
-            given |= {f"i{number}_{name}": [getattr(row, name) for row in rows] for name in _names(table)}
+            values = [vars(row) for row in rows]
+            given |= {f"i{number}_{name}": [one.get(name) for one in values] for name in _names(table)}
         for number, (table, changed) in enumerate(self.updated.items()):
-            given |= {f"u{number}_{name}": [getattr(row, name) for row in changed] for name in _names(table)}
+            values = [vars(row) for row in changed]
+            given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in _names(table)}
             given[f"u{number}_base_version"] = [row.base_version for row in changed]
         given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}
         if self.outbox:
@@ -127,7 +129,7 @@ def statement(shape: Shape) -> Compiled:
 
 def _held(number: int, target: Column[Any]) -> CTE:
     """The row referred to, locked against archiving until the change is committed; nothing when it is not there."""
-    sought = _named(f"h{number}_value", _loose(target.type))
+    sought = _named(f"h{number}_value", loose(target.type))
     found = select(literal(1).label("one")).where(target == sought, target.table.c.archived_at.is_(None))
     return found.with_for_update(read=True).cte(f"h{number}")
 
@@ -168,7 +170,7 @@ def _insert(prefix: str, table: Table, names: Sequence[str], allowed: Any) -> CT
 
 def _remember(allowed: Any) -> CTE:
     table = IDEMPOTENCY
-    row = select(*(_named(f"k_{name}", _loose(table.c[name].type)).label(name) for name in _KEY_COLUMNS)).where(allowed)
+    row = select(*(_named(f"k_{name}", loose(table.c[name].type)).label(name) for name in _KEY_COLUMNS)).where(allowed)
     return insert(table).from_select(list(_KEY_COLUMNS), row).returning(literal(1).label("one")).cte("k_written")
 
 
@@ -189,12 +191,13 @@ def _total(written: Sequence[CTE]) -> Any:
 
 
 def _values(prefix: str, columns: Sequence[Column[Any]], extra: Sequence[str] = ()) -> TableValuedAlias:
-    typed = [(c.name, _loose(c.type)) for c in columns] + [(name, BigInteger()) for name in extra]
+    typed = [(c.name, loose(c.type)) for c in columns] + [(name, BigInteger()) for name in extra]
     arrays = [bindparam(f"{prefix}_{name}", type_=ARRAY(type_)) for name, type_ in typed]
     names = [column(name, type_) for name, type_ in typed]
     return func.unnest(*arrays).table_valued(*names, name=f"{prefix}_new").render_derived()
 
 
+@cache
 def _names(table: Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.computed is None)
 
@@ -203,7 +206,7 @@ def _named(name: str, type_: TypeEngine[Any]) -> Any:
     return bindparam(name, type_=type_)
 
 
-def _loose(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+def loose(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type without its limits: a cast to varchar(40) or numeric(7, 2) would cut silently, an assignment refuses."""
     if isinstance(type_, Numeric):
         return Numeric()

@@ -91,8 +91,8 @@ class Subscription:
         await self.pipeline.consume(records)
 
     def _client(self) -> AIOKafkaConsumer | None:
-        """The present client; a restart makes another, after a stop there is none."""
-        return self._subscriber.consumer
+        """The present client; a restart makes another, after a stop and before a start there is none."""
+        return None if self._subscriber is None else self._subscriber.consumer
 
     async def restart(self) -> None:
         """Leave the group and join it again with a fresh client and task."""

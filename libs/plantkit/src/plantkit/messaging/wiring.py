@@ -27,6 +27,7 @@ from plantkit.messaging.upkeep import keep_up
 from plantkit.messaging.wake import Announcer, channel_of
 from plantkit.messaging.watchdog import Watchdog, sentences
 from plantkit.observability import logs
+from plantkit.resources.importing import importers
 from plantkit.settings import Loop
 from plantkit.slice import Slice
 
@@ -51,6 +52,7 @@ class Messaging:
         self._service = context.settings.service
         self._relay = Relay(context.settings, context.wake, strategies=relay, pace=pace)
         declared: list[Consumer] = [consumer for part in slices for consumer in part.consumers]
+        declared += importers(context.settings, slices)
         self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
         bootstrap = context.settings.kafka_bootstrap
         self._watchdogs = [Watchdog(bootstrap, subscription) for subscription in self.subscriptions]

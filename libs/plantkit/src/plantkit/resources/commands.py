@@ -103,7 +103,9 @@ async def _check(
     if resource.rules:
         after = resource.fields_of(row)
         for rule in resource.rules:
-            await rule(tx, before, after)
+            waiting = rule(tx, before, after)
+            if waiting is not None:
+                await waiting
     require_references(tx, row, changed)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from plantkit.db.engine import Compiled, compile_statement
-from plantkit.db.row import Aggregate
+from plantkit.db.row import Aggregate, Row
 from plantkit.db.tx import Tx
 from plantkit.errors import InUse
 
@@ -37,7 +37,7 @@ def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = N
 
     The statement that writes the row looks and locks; the runner raises UnknownReference naming all fields that fail.
     """
-    for column, target in _references(_table_of(row)):
+    for column, target in references(table_of(row)):
         value = getattr(row, column.name)
         if value is not None and (names is None or column.name in names):
             tx.hold(column.name, target, value)
@@ -46,7 +46,7 @@ def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = N
 async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
     """Nobody refers to `row`, which the caller has locked. Raises InUse naming up to ten who do."""
     users: list[str] = []
-    for statement, table, target in _users(_table_of(row)):
+    for statement, table, target in _users(table_of(row)):
         found = await tx.fetch(statement, value=getattr(row, target), most=_MOST_NAMED - len(users))
         users += ["/".join([table.replace("_", "-"), *map(str, record)]) for record in found]
         if len(users) == _MOST_NAMED:
@@ -55,14 +55,14 @@ async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
         raise InUse(f"It is used by {', '.join(users)}.", users=users)
 
 
-def _table_of(row: Aggregate) -> Table:
+def table_of(row: Row) -> Table:
     table = row.__table__
     assert isinstance(table, Table)
     return table
 
 
 @cache
-def _references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
+def references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
     """Each column of `table` that refers to something archivable, and what it refers to."""
     pairs = ((key.parent, key.column) for key in table.foreign_keys if "archived_at" in key.column.table.c)
     return tuple(sorted(pairs, key=lambda pair: str(pair[0].name)))

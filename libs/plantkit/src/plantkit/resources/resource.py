@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Column, String, UniqueConstraint
 from sqlalchemy.orm import Mapped
 
-from plantkit.db.row import Aggregate
+from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.tx import Tx
 from plantkit.errors import NotFound
 from plantkit.http.listing import Listing
@@ -20,8 +20,11 @@ from takt_contracts.roles import Role
 
 F = TypeVar("F", bound=Fields)
 S = TypeVar("S", bound=Stored)
-Rule = Callable[[Tx, F | None, F], Awaitable[None]]
-"""Checks a change, from the fields before (None when created) to the fields after. Raises DomainError."""
+Rule = Callable[[Tx, F | None, F], Awaitable[None] | None]
+"""Checks a change, from the fields before (None when created) to the fields after. Raises DomainError.
+
+One that asks the database is a coroutine; the others are plain functions, which imports need not wait for.
+"""
 
 
 class Archivable(Aggregate):
@@ -30,6 +33,32 @@ class Archivable(Aggregate):
     __abstract__ = True
 
     archived_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a row came from, in words, and who brought it."""
+
+    words: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a new row took over: a row of its own beside it, and the words that its fact gains."""
+
+    part: Row
+    facts: Mapping[str, Any]
+
+
+class Opening(Protocol):
+    """What the columns mean that a workbook may bring along (`ResourceContract.opening`)."""
+
+    def take_over(self, tx: Tx, row: Any, brought: Mapping[str, Any], source: Source) -> Taken | None:
+        """Change a new row by what was brought, None where nothing is said. Raises DomainError."""
+
+    def compare(self, now: Values, brought: Mapping[str, Any]) -> None:
+        """Raises DomainError where something else is brought than is there now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +76,7 @@ class Resource(Generic[F, S]):
     rules: tuple[Rule[F], ...] = ()
     facts: Mapping[Change, type[Event]] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    opening: Opening | None = None
 
     def __post_init__(self) -> None:
         """Refuse at import what would fail in production."""
@@ -62,11 +92,11 @@ class Resource(Generic[F, S]):
     def listing(self) -> Listing:
         return Listing(self.contract, self.row, self.search, self.parts)
 
-    def tell(self, row: Archivable, change: Change) -> None:
+    def tell(self, row: Archivable, change: Change, **words: Any) -> None:
         """Record the change as the slice's own fact of it, or as the change of a catalog's resource."""
         fact = self.facts.get(change)
         if fact is not None:
-            row.record(fact)
+            row.record(fact, **words)
             return
         assert self.contract.changed is not None, "checked when declared"
         row.record(self.contract.changed, change=change)
@@ -100,6 +130,8 @@ class Resource(Generic[F, S]):
         yield from self._misfits()
         if self.contract.changed is None and set(self.facts) != set(Change):
             yield "neither its contract nor its facts name an event for every change"
+        if (self.contract.opening is None) != (self.opening is None):
+            yield "its contract and its declaration disagree about openings"
         if not self._key_is_unique():
             yield f"no unique constraint on {', '.join(self.contract.key)}"
 

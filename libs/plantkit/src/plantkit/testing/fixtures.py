@@ -21,6 +21,7 @@ from plantkit.ids import new_id
 from plantkit.service import Service
 from plantkit.settings import Loop, Mode, ServiceSettings
 from plantkit.testing.database import TestDatabase, copied
+from plantkit.testing.importing import ImportSender
 from takt_contracts.event import Event
 from takt_contracts.roles import Role
 
@@ -149,3 +150,9 @@ def audited(database: TestDatabase) -> Callable[[], Awaitable[list[dict[str, Any
         return [row["entry"] for row in rows]
 
     return read
+
+
+@pytest.fixture
+def imports(app: FastAPI, database: TestDatabase) -> ImportSender:
+    """`await imports.send("items", [{"code": "A-1"}])`: hands rows to the service as an import does."""
+    return ImportSender(app, database)

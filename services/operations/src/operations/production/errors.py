@@ -67,3 +67,17 @@ class Final(DomainError):
     kind = Kind.CONFLICT
     code = "operation.final"
     cure = "Correct its quantities by a correction; plan further work as a new operation."
+
+
+class BookedDiffers(Invalid):
+    """What a workbook says of work done differs from what is booked. An import never changes what is booked."""
+
+    code = "operation.booked-differs"
+    cure = "Report the difference instead, or leave the cell empty."
+
+
+class OpeningDoesNotAddUp(Invalid):
+    """What a workbook says of work done on a new operation contradicts itself."""
+
+    code = "operation.opening-does-not-add-up"
+    cure = "Correct the cell: what is processed is good and scrap, and a released operation has none of these yet."

@@ -110,6 +110,12 @@ class Operation(Archivable, Aggregate):
                 detail, errors=[FieldError(pointer="/qty_desired", code="field.rule", detail=detail)]
             )
 
+    def open(self, *, entry: "LedgerRow") -> None:
+        """Take over what was done before it was known here. It is told by its creation."""
+        self.qty_good, self.qty_scrap, self.qty_rework = entry.good, entry.scrap, entry.rework
+        self.qty_processed = entry.good + entry.scrap
+        self.entries = entry.entry_no
+
     def start(self) -> None:
         self._move(Action.START)
         self.record(OperationStarted)

@@ -2,6 +2,7 @@
 
 from operations.production.errors import EndsBeforeStart, NothingDesired
 from operations.production.model import Operation
+from operations.production.opening import OperationsOpening
 from plantkit.db.tx import Tx
 from plantkit.resources.resource import Resource
 from takt_contracts.operations.production import (
@@ -16,7 +17,7 @@ from takt_contracts.problem import FieldError
 from takt_contracts.resource import Change
 
 
-async def ends_after_it_starts(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
+def ends_after_it_starts(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
     """Raises EndsBeforeStart."""
     start, end = after.planned_start, after.planned_end
     if start is not None and end is not None and end < start:
@@ -24,7 +25,7 @@ async def ends_after_it_starts(tx: Tx, before: OperationFields | None, after: Op
         raise EndsBeforeStart(detail, errors=[FieldError(pointer="/planned_end", code="field.rule", detail=detail)])
 
 
-async def desires_something(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
+def desires_something(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
     """Raises NothingDesired."""
     if after.qty_desired <= 0:
         detail = "The desired quantity must be above 0."
@@ -43,4 +44,5 @@ OPERATIONS = Resource(
         Change.RESTORED: OperationRestored,
     },
     parts={"hold": ("hold_kind", "hold_reason")},
+    opening=OperationsOpening(),
 )

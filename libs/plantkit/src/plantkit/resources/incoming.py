@@ -1,0 +1,165 @@
+"""Rows as an import sent them, read against the resource's template once more: what comes over the log is not trusted.
+
+Column by column: a value that stands in a hundred rows is read once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticUndefined
+
+from plantkit.http.problems import invalid
+from takt_contracts.imports.rows import RowBatch, RowRefusal
+from takt_contracts.template import ImportTemplate, TemplateColumn
+
+FILL = "Fill the cell."
+_LONGEST = 500
+_CURE = "Correct the cell, or leave it empty where it may be."
+_TEXT = frozenset({str, type(None)})
+Key = tuple[Any, ...]
+Reader = TypeAdapter[list[Any]]
+Wrong = Mapping[int, Any]
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One batch. `columns` hold a value for each row: None is null where the field may be null, else it says nothing.
+
+    `refused` are reasons against rows by their place in the batch; `lacking` what a row does not say and a creation
+    needs.
+    """
+
+    batch: RowBatch
+    columns: dict[str, list[Any]]
+    keys: list[Key]
+    refused: dict[int, list[RowRefusal]] = field(default_factory=dict)
+    lacking: dict[int, list[str]] = field(default_factory=dict)
+
+    def number(self, place: int) -> int:
+        """What the spreadsheet shows as the row's number."""
+        number = self.batch.rows[place][0]
+        return number if type(number) is int and number >= 0 else 0
+
+    def refuse(self, place: int, code: str, detail: str, *, hint: str, field: str | None = None) -> None:
+        """One more reason against a row."""
+        refusal = RowRefusal(row=self.number(place), code=code, detail=detail[:_LONGEST], field=field, hint=hint)
+        self.refused.setdefault(place, []).append(refusal)
+
+    def refuse_all(self, code: str, detail: str, *, hint: str) -> None:
+        for place in range(len(self.batch.rows)):
+            self.refuse(place, code, detail, hint=hint)
+
+
+class RowReader:
+    """Reads batches for one template."""
+
+    def __init__(self, template: ImportTemplate) -> None:
+        self.template = template
+        self.defaults = dict(_defaults(template))
+        self._readers = {column.field: _reader(column) for column in template.columns}
+
+    def read(self, batch: RowBatch) -> Incoming:
+        """Every value of every row; no row stops another."""
+        if wrong := _misshapen(self.template, batch):
+            refused = Incoming(batch, {}, [()] * len(batch.rows))
+            refused.refuse_all("rows.misshapen", wrong, hint="Send the rows as the template has them.")
+            return refused
+        given = list(zip(*batch.rows, strict=True))[1:] if batch.rows else [()] * len(batch.columns)
+        found = Incoming(batch, {}, [])
+        for name, values in zip(batch.columns, given, strict=True):
+            found.columns[name] = self._column(name, values, found)
+        found.keys = list(zip(*(found.columns[name] for name in self.template.key), strict=True))
+        for column in self.template.columns:
+            _look_for_gaps(column, found)
+        return found
+
+    def _column(self, name: str, values: Sequence[Any], found: Incoming) -> list[Any]:
+        """Typed values; None for those that are refused."""
+        typed, wrong = _read_column(self._readers[name], values)
+        for place, error in wrong.items():
+            told = invalid([{**error, "loc": ("body", name)}]).errors[0]
+            found.refuse(place, told.code, told.detail, field=name, hint=_CURE)
+        return typed
+
+
+def has_rules(model: type[BaseModel]) -> bool:
+    """Whether a model checks more than each field's own annotation does."""
+    rules = model.__pydantic_decorators__
+    return bool(rules.field_validators or rules.model_validators or rules.validators or rules.root_validators)
+
+
+def _defaults(template: ImportTemplate) -> Iterator[tuple[str, Any]]:
+    """What a creation takes where a row says nothing. Openings have none: nothing was brought along."""
+    for name, info in template.row.model_fields.items():
+        if _optional(info) and not template.by_field[name].opening:
+            yield name, info.get_default(call_default_factory=True)
+
+
+def _optional(info: Any) -> bool:
+    return info.default is not PydanticUndefined or info.default_factory is not None
+
+
+def _misshapen(template: ImportTemplate, batch: RowBatch) -> str | None:
+    unknown = [name for name in batch.columns if name not in template.by_field]
+    missing = [name for name in template.key if name not in batch.columns]
+    if unknown or missing or len(set(batch.columns)) < len(batch.columns):
+        return f"The columns {', '.join(batch.columns)} are not those of {template.id}, or lack its key."
+    if any(len(row) != len(batch.columns) + 1 for row in batch.rows):
+        return "A row has more or fewer values than there are columns."
+    return None
+
+
+def _reader(column: TemplateColumn) -> Reader:
+    return TypeAdapter(list[column.annotation])  # type: ignore[name-defined]  # known when it runs
+
+
+def _read_column(reader: Reader, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
+    """Text that repeats is read once. `1` and `true` are equal to Python, so all else is read value by value."""
+    if not _TEXT.issuperset(map(type, values)):
+        return _read_each(reader, values)
+    asked = list(dict.fromkeys(values))
+    typed, wrong = _read_each(reader, asked)
+    known = dict(zip(asked, typed, strict=True))
+    said = {asked[place]: error for place, error in wrong.items()}
+    bad = {place: said[value] for place, value in enumerate(values) if value in said} if said else {}
+    return [known[value] for value in values], bad
+
+
+def _read_each(reader: Reader, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
+    places = [place for place, value in enumerate(values) if value is not None]
+    asked = [values[place] for place in places]
+    typed: list[Any] = [None] * len(values)
+    try:
+        known = reader.validate_python(asked)
+        wrong: Wrong = {}
+    except ValidationError as failed:
+        known, wrong = _without_wrong(reader, asked, failed)
+    for place, value in zip(places, known, strict=True):
+        typed[place] = value
+    return typed, {places[place]: error for place, error in wrong.items()}
+
+
+def _without_wrong(reader: Reader, values: Sequence[Any], failed: ValidationError) -> tuple[list[Any], Wrong]:
+    """The values that are right, None for the others, and the first thing that is wrong with each of these."""
+    wrong = {int(error["loc"][0]): error for error in reversed(failed.errors(include_url=False))}
+    right = iter(reader.validate_python([value for place, value in enumerate(values) if place not in wrong]))
+    return [None if place in wrong else next(right) for place in range(len(values))], wrong
+
+
+def _look_for_gaps(column: TemplateColumn, found: Incoming) -> None:
+    """A row without its key is nobody's; other gaps matter to a creation only."""
+    if not column.required:
+        return
+    for place in _gaps(found.columns.get(column.field), len(found.keys)):
+        if not column.key:
+            found.lacking.setdefault(place, []).append(column.field)
+        elif place not in found.refused:
+            found.refuse(place, "field.missing", f"{column.title} is missing.", field=column.field, hint=FILL)
+
+
+def _gaps(values: Sequence[Any] | None, count: int) -> Iterable[int]:
+    if values is None:
+        return range(count)
+    return [place for place, value in enumerate(values) if value is None] if None in values else ()

@@ -1,0 +1,69 @@
+"""What is there already, read in sets: rows by business key, and what they refer to."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ARRAY, Column, Table, bindparam, column, func, select
+
+from plantkit.db.engine import Compiled, compile_statement
+from plantkit.db.row import Values
+from plantkit.db.tx import Tx
+from plantkit.db.writer import loose
+from plantkit.resources.incoming import Incoming, Key
+from plantkit.resources.target import Target
+
+Present = dict[Key, Values]
+"""Rows that are there, by business key: column values by name."""
+Known = Mapping[str, Collection[Any]]
+"""By referring column: the values that may be referred to."""
+
+
+async def present(tx: Tx, target: Target, batches: Iterable[Incoming], *, lock: bool) -> Present:
+    """The rows whose keys the batches name. `lock` keeps them as they are; in the order of their keys, so that two
+    imports of the same rows wait for each other instead of ending each other.
+    """
+    keys = list({key: None for incoming in batches for key in incoming.keys if key and None not in key})
+    if not keys:
+        return {}
+    query = _by_keys(target.table, target.key, lock)
+    columns = {f"keys_{name}": list(values) for name, values in zip(target.key, zip(*keys, strict=True), strict=True)}
+    records = await tx.connection.fetch(query.sql, *query.arguments(columns))
+    return {tuple(record[name] for name in target.key): record for record in records}
+
+
+async def known(tx: Tx, target: Target, batches: Sequence[Incoming], *, hold: bool) -> Known:
+    """What the batches refer to and may: it is there and not archived. `hold` keeps it so until the commit."""
+    found: dict[str, Collection[Any]] = {}
+    for name, referred in target.references.items():
+        values = {value for incoming in batches for value in incoming.columns.get(name, ()) if value is not None}
+        query = _by_value(referred, hold)
+        records = await tx.connection.fetch(query.sql, sorted(values)) if values else []
+        found[name] = frozenset(record[0] for record in records)
+    return found
+
+
+@cache
+def _by_keys(table: Table, key: tuple[str, ...], lock: bool) -> Compiled:
+    arrays = [bindparam(f"keys_{name}", type_=ARRAY(loose(table.c[name].type))) for name in key]
+    names = [column(name, loose(table.c[name].type)) for name in key]
+    asked = func.unnest(*arrays).table_valued(*names, name="asked").render_derived()
+    query = select(table).join(asked, *[_all_equal(table, asked, key)])
+    if lock:
+        query = query.order_by(*(table.c[name] for name in key)).with_for_update(key_share=True, of=table)
+    return compile_statement(query)
+
+
+def _all_equal(table: Table, asked: Any, key: tuple[str, ...]) -> Any:
+    first, *rest = (table.c[name] == asked.c[name] for name in key)
+    for one in rest:
+        first &= one
+    return first
+
+
+@cache
+def _by_value(referred: Column[Any], hold: bool) -> Compiled:
+    values = bindparam("values", type_=ARRAY(loose(referred.type)))
+    query = select(referred).where(referred == func.any(values), referred.table.c.archived_at.is_(None))
+    query = query.order_by(referred)
+    return compile_statement(query.with_for_update(read=True) if hold else query)

@@ -1,0 +1,244 @@
+"""What becomes of the rows of one batch, and what is written of them. Rows are judged one by one; nothing is sent."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from plantkit.db.holds import Hold
+from plantkit.db.holds import unknown as unknown_reference
+from plantkit.db.row import Row, Values
+from plantkit.db.tx import Tx
+from plantkit.errors import DomainError, Forbidden, Invalid
+from plantkit.resources.errors import Archived, Drifted, RowExists, TwiceInBatch
+from plantkit.resources.incoming import Incoming, Key
+from plantkit.resources.resource import Archivable, Source
+from plantkit.resources.stock import Known, Present
+from plantkit.resources.target import Target
+from takt_contracts.imports.files import OnDuplicate
+from takt_contracts.imports.jobs import RowState
+from takt_contracts.imports.rows import Phase, RowBatch, RowChange, RowResults
+from takt_contracts.problem import FieldError
+from takt_contracts.resource import Change, Fields
+from takt_contracts.roles import Role
+
+_CHANGING: Final = frozenset({RowState.CREATED, RowState.UPDATED})
+_CAUSE: Final = "_import_row"
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What became of a batch, row by row, and what is to be written."""
+
+    incoming: Incoming
+    states: list[RowState]
+    versions: list[int]
+    changes: dict[int, RowChange] = field(default_factory=dict)
+    created: list[Archivable] = field(default_factory=list)
+    updated: list[Archivable] = field(default_factory=list)
+    parts: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, incoming: Incoming) -> Self:
+        """Nothing is judged yet."""
+        count = len(incoming.batch.rows)
+        return cls(incoming, [RowState.REJECTED] * count, [0] * count)
+
+    @property
+    def batch(self) -> RowBatch:
+        return self.incoming.batch
+
+    @property
+    def has_changed(self) -> bool:
+        return self.batch.phase is Phase.COMMIT and not _CHANGING.isdisjoint(self.states)
+
+    @property
+    def has_refused(self) -> bool:
+        return bool(self.incoming.refused)
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the uploader may not write such rows at all."""
+        return any(refusal.code == Forbidden.code for refusal in self.incoming.refused.get(0, ()))
+
+    def keep(self, place: int, row: Archivable, among: list[Archivable]) -> None:
+        """A row that changes. A plan forgets it, and answers the version that is there."""
+        if self.batch.phase is Phase.PLAN:
+            return
+        among.append(row)
+        vars(row)[_CAUSE] = self.incoming.number(place)
+        self.versions[place] = row.version
+
+    def written(self) -> list[Archivable]:
+        """The rows that were to be written; they are let go."""
+        rows = self.created + self.updated
+        self.created, self.updated, self.parts = [], [], []
+        return rows
+
+    def refuse(self, place: int, refusal: DomainError) -> None:
+        """The row is refused: by field, where the refusal names fields."""
+        if not refusal.errors:
+            self.incoming.refuse(place, refusal.code, refusal.detail, hint=refusal.cure)
+        for error in refusal.errors:
+            code = error.code if type(refusal) is Invalid else refusal.code
+            named = error.pointer.removeprefix("/")
+            self.incoming.refuse(place, code, error.detail, field=named, hint=refusal.cure)
+        self.states[place] = RowState.STALE if isinstance(refusal, Drifted) else RowState.REJECTED
+
+    def take_over(self, some: "Verdicts", places: Iterable[int]) -> None:
+        """What was found of some places."""
+        for place in places:
+            self.states[place], self.versions[place] = some.states[place], some.versions[place]
+            self.incoming.refused.pop(place, None)
+            if place in some.incoming.refused:
+                self.incoming.refused[place] = some.incoming.refused[place]
+            if place in some.changes:
+                self.changes[place] = some.changes[place]
+
+    def take_back(self, why: DomainError) -> None:
+        """Nothing of it was kept: rows that are not refused already are so now, and are as they were before."""
+        for place, state in enumerate(self.states):
+            if state in _CHANGING:
+                self.versions[place] -= 1
+            if place not in self.incoming.refused:
+                self.refuse(place, why)
+        self.changes.clear()
+
+    def results(self) -> RowResults:
+        refused = self.incoming.refused
+        return RowResults(
+            import_id=self.batch.import_id,
+            phase=self.batch.phase,
+            batch=self.batch.batch,
+            target=self.batch.target,
+            states=tuple(self.states),
+            versions=tuple(self.versions),
+            refusals=tuple(refusal for place in sorted(refused) for refusal in refused[place]),
+            changes=tuple(self.changes[place] for place in sorted(self.changes)),
+        )
+
+
+def cause_of(row: Archivable) -> int:
+    """Number of the row of the sheet that made this one change."""
+    number: int = vars(row)[_CAUSE]
+    return number
+
+
+class Judge:
+    """Judges the rows of one batch against what is there. `present` gains what a commit will have written."""
+
+    def __init__(self, tx: Tx, target: Target, incoming: Incoming, present: Present, known: Known) -> None:
+        self._tx = tx
+        self._target = target
+        self._resource = target.resource
+        self._incoming = incoming
+        self._batch = incoming.batch
+        self._present = present
+        self._known = known
+        self._source = Source(f"import {incoming.batch.import_id}", incoming.batch.uploaded_by)
+        self._seen: set[Key] = set()
+        self._given = tuple(name for name in incoming.columns if name not in target.opening)
+        self._brought = tuple(name for name in incoming.columns if name in target.opening)
+        self._found = Verdicts.of(incoming)
+
+    async def judge(self, places: Iterable[int] | None = None) -> Verdicts:
+        """Every row, or those at `places`, each for itself. Raises only what is no refusal."""
+        self._refuse_strangers()
+        given = _by_row(self._given, self._incoming)
+        brought = _by_row(self._brought, self._incoming)
+        states, refused = self._found.states, self._incoming.refused
+        for place in range(len(given)) if places is None else places:
+            if place in refused:
+                continue
+            try:
+                states[place] = await self._row(place, given[place], brought[place])
+            except DomainError as refusal:
+                self._found.refuse(place, refusal)
+        return self._found
+
+    def _refuse_strangers(self) -> None:
+        write = self._resource.write
+        if not {write, Role.ADMIN}.intersection(self._batch.roles):
+            detail = f"Writing {self._target.template.id} needs the role {write}."
+            self._incoming.refuse_all(Forbidden.code, detail, hint=Forbidden.cure)
+
+    async def _row(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+        key = self._incoming.keys[place]
+        now = self._present.get(key)
+        version = self._found.versions[place] = 0 if now is None else now["version"]
+        if self._batch.bases is not None and self._batch.bases[place] != version:
+            raise Drifted(f"The plan saw version {self._batch.bases[place]}, now it is {version}.")
+        if key in self._seen:
+            raise TwiceInBatch(f"{'/'.join(map(str, key))} stands in a row above too.")
+        self._seen.add(key)
+        if now is None:
+            return await self._create(place, given, brought)
+        return await self._meet(place, now, given, brought)
+
+    async def _create(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+        if place in self._incoming.lacking:
+            raise _lacking(self._incoming.lacking[place])
+        fields = {name: value for name, value in given.items() if value is not None}
+        row = self._target.new(fields, self._tx)
+        await self._check(None, row, self._target.references)
+        opening = self._resource.opening
+        taken = None if opening is None or not brought else opening.take_over(self._tx, row, brought, self._source)
+        if taken is None:
+            self._resource.tell(row, Change.CREATED)
+        else:
+            self._resource.tell(row, Change.CREATED, **taken.facts)
+            self._found.parts.append(taken.part)
+        self._found.keep(place, row, self._found.created)
+        return RowState.CREATED
+
+    async def _meet(self, place: int, now: Values, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+        """A row whose key is there already."""
+        if now["archived_at"] is not None:
+            raise Archived("It is archived.")
+        if self._batch.on_duplicate is OnDuplicate.REFUSE:
+            raise RowExists("Its key is in the plant already.")
+        if self._batch.on_duplicate is OnDuplicate.SKIP:
+            return RowState.UNCHANGED
+        if brought and self._resource.opening is not None:
+            self._resource.opening.compare(now, brought)
+        changed = self._target.changed(now, given)
+        return await self._update(place, now, changed) if changed else RowState.UNCHANGED
+
+    async def _update(self, place: int, now: Values, changed: Mapping[str, Any]) -> RowState:
+        target = self._target
+        row = target.revived(now, self._tx)
+        row.__dict__.update(changed)
+        await self._check(self._resource.fields_of(target.revived(now, self._tx)), row, changed)
+        self._resource.tell(row, Change.UPDATED)
+        before = target.before(now, changed)
+        self._found.changes[place] = RowChange(row=self._incoming.number(place), before=before)
+        self._found.keep(place, row, self._found.updated)
+        return RowState.UPDATED
+
+    async def _check(self, before: Fields | None, row: Archivable, names: Collection[str]) -> None:
+        """The rules of the resource, and that what the row refers to is there."""
+        after = self._target.written(vars(row))
+        for rule in self._resource.rules:
+            waiting = rule(self._tx, before, after)
+            if waiting is not None:
+                await waiting
+        unknown = [
+            Hold(name, target, value)
+            for name, target in self._target.references.items()
+            if name in names and (value := vars(row)[name]) is not None and value not in self._known[name]
+        ]
+        if unknown:
+            raise unknown_reference(unknown)
+
+
+def _lacking(names: Sequence[str]) -> Invalid:
+    """What a creation needs and the row does not say."""
+    detail = "It is needed to create one."
+    errors = [FieldError(pointer=f"/{name}", code="field.missing", detail=detail) for name in names]
+    return Invalid(detail, errors=errors)
+
+
+def _by_row(names: Sequence[str], incoming: Incoming) -> Sequence[Mapping[str, Any]]:
+    if not names:
+        return [{}] * len(incoming.keys)
+    columns = (incoming.columns[name] for name in names)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
