@@ -29,6 +29,7 @@ class Code(StrEnum):
     CELL_LENGTH = "limit.cell-length"
     LINE_LENGTH = "limit.line-length"
     QUOTE = "csv.quote-unclosed"
+    ENCODING = "csv.encoding"
     MEMORY = "parser.memory"
     CPU = "parser.cpu"
     TIME = "parser.time"
@@ -40,15 +41,12 @@ class Code(StrEnum):
     DUPLICATE = "columns.duplicate"
 
 
-@dataclass(frozen=True)
-class Refused(Exception):  # noqa: N818 - named by what happened, like every refusal here
+class Refused(Exception):
     """The file cannot be imported. `code` is one of `Code`, `detail` is for a person."""
 
-    code: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.detail}"
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail = code, detail
 
 
 @dataclass(frozen=True, kw_only=True)
