@@ -24,6 +24,7 @@ BREAKS = {
     "slices": ("services/operations/src/operations/production/model.py", "import operations.production.routes"),
     "gateway": ("services/gateway/src/gateway/stream/rules.py", "import gateway.identity.model"),
     "operations": ("services/operations/src/operations/catalog/items.py", "import operations.production.rules"),
+    "records": ("services/records/src/records/versions/commands.py", "import records.record_types.rules"),
 }
 
 

@@ -50,6 +50,25 @@ INSERT INTO ledger_entries (id, operation_id, entry_no, kind, good, scrap, rewor
                             rework_total, booked_by, created_at)
 SELECT gen_random_uuid(), id, 1, 'report', 2, 0, 0, 2, 0, 0, 'u', now() FROM o;
 """,
+    "records": """
+WITH t AS (
+    INSERT INTO record_types (id, name, title, schema_text, schema_version, access_class, creator_roles,
+                              reason_required, version, created_at, updated_at)
+    VALUES (gen_random_uuid(), 'T', 'T', '{}', 1, 'health', '["HEALTH"]', false, 1, now(), now())
+)
+INSERT INTO record_schemas (id, record_type, schema_version, schema_text, created_at)
+VALUES (gen_random_uuid(), 'T', 1, '{}', now());
+WITH r AS (
+    INSERT INTO records (id, record_type, access_class, schema_version, refers_to, canonical, digest, salt, created_by,
+                         updated_by, version, created_at, updated_at)
+    VALUES (gen_random_uuid(), 'T', 'health', 1, '["orders/1"]', '{}', encode(sha256('s{}'), 'hex'), 's', 'u', 'u', 1,
+            now(), now()) RETURNING id
+)
+INSERT INTO record_versions (id, record_id, version, kind, schema_version, refers_to, canonical, digest, salt,
+                             written_by, created_at)
+SELECT gen_random_uuid(), id, 1, 'created', 1, '["orders/1"]', '{}', encode(sha256('s{}'), 'hex'), 's', 'u', now()
+FROM r;
+""",
 }
 
 

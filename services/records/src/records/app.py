@@ -1,6 +1,9 @@
 """The table of contents of records."""
 
 from plantkit.service import Service
+from records.record_types.slice import SLICE as RECORD_TYPES
 from records.settings import Settings
+from records.versions.slice import SLICE as VERSIONS
 
-SERVICE = Service(name="records", settings=Settings, slices=())
+SLICES = (RECORD_TYPES, VERSIONS)
+SERVICE = Service(name="records", settings=Settings, slices=SLICES)

@@ -100,7 +100,10 @@ class Listing:
 
     async def page(self, context: Context, query: ListQuery, **bound: Any) -> bytes:
         """The JSON of one page."""
-        rows, info = await self.read(context, query, **bound)
+        return self.rendered(query, *await self.read(context, query, **bound))
+
+    def rendered(self, query: ListQuery, rows: Sequence[Aggregate], info: PageInfo) -> bytes:
+        """The JSON of rows that were read for this query."""
         page = _page_model(self.contract.state, query.fields)
         return page.model_validate({"data": rows, "page": info}, from_attributes=True).model_dump_json().encode()
 

@@ -1,0 +1,6 @@
+"""Record types as one slice."""
+
+from plantkit.slice import Slice
+from records.record_types import routes
+
+SLICE = Slice(name="record_types", routers=(routes.router,))

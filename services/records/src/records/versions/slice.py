@@ -1,0 +1,6 @@
+"""Records and their versions as one slice."""
+
+from plantkit.slice import Slice
+from records.versions import history, routes
+
+SLICE = Slice(name="versions", routers=(routes.router, history.router))
