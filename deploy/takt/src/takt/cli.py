@@ -1,8 +1,8 @@
-"""Every command in one list: what runs a plant (`takt.commands.stack`) and what builds it (`takt.commands.work`)."""
+"""Every command in one list: what runs a plant (`stack`), what feeds it (`files`) and what builds it (`work`)."""
 
 import typer
 
-from takt.commands import stack, work
+from takt.commands import files, stack, work
 
 app = typer.Typer(
     name="takt",
@@ -11,4 +11,5 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(stack.app)
+app.add_typer(files.app)
 app.add_typer(work.app)

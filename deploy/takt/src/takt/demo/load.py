@@ -7,11 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from takt.demo.door import Visitor, sign_in
 from takt.demo.plant import OPERATIONS, PEOPLE, RESOURCES, Planned
+from takt.door import API, Visitor, sign_in
 from takt.stack.folder import DataFolder
-
-API = "/api/v1"
 
 
 @dataclass

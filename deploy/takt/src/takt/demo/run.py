@@ -5,10 +5,11 @@ import sysconfig
 from pathlib import Path
 
 from plantkit.db.provision import SERVICES
-from takt.demo import landed, show
+from takt.demo import judge, landed, morning, show
 from takt.demo.load import load
 from takt.demo.plant import PLANT
 from takt.embedded.artifacts import locked, missing
+from takt.importing.show import console
 from takt.stack import status, supervisor
 from takt.stack.folder import DataFolder
 from takt.stack.plan import Options
@@ -29,10 +30,18 @@ def tell(data: Path, report: Report, *, stays_up: bool) -> None:
     """Load what is missing and print what landed."""
     running, folder = status.read(data), DataFolder(data)
     report.say("Signing in and making a small plant through the gateway.")
-    loaded = load(running["gateway"], folder)
+    out, gateway = console(), running["gateway"]
+    loaded = load(gateway, folder)
+    file = morning.workbook()
+    report.say(f"Importing {file.name}, as a planner does it every morning.")
+    told = morning.imported(gateway, folder, file, console(errors=True))
     url = running["postgres"].replace("//", f"//postgres:{folder.secret('postgres')}@")
     found = asyncio.run(landed.look(url, running["kafka"], SERVICES))
-    show.show(show.console(), running, loaded, found, stays_up=stays_up)
+    verdict = asyncio.run(judge.agree(judge.read(file), told, postgres=url, kafka=running["kafka"]))
+    show.landed(out, loaded, found)
+    show.imported(out, told, verdict)
+    show.card(out, morning.card(gateway, folder, verdict.order_no))
+    show.ending(out, running, stays_up=stays_up)
 
 
 def _told(data: Path, report: Report, *, once: bool) -> None:

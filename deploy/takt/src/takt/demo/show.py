@@ -9,26 +9,59 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from takt.demo.judge import Verdict
 from takt.demo.landed import Landed
 from takt.demo.load import Loaded
+from takt.demo.morning import Imported
+from takt.importing.show import refused, totals
 
-_PLAIN_WIDTH = 200
-
-
-def console() -> Console:
-    """Tables with lines and colours on a terminal, plain columns elsewhere."""
-    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH, no_color=True, highlight=False)
+_REASONS = 5
 
 
-def show(out: Console, status: Mapping[str, Any], loaded: Loaded, landed: Landed, *, stays_up: bool) -> None:
+def landed(out: Console, loaded: Loaded, found: Landed) -> None:
+    """Rows by SQL, events by a raw consumer."""
     out.print(
         f"\nThrough the gateway: {loaded.created} created, {loaded.present} were there, {loaded.acted} steps done."
     )
     out.print()
-    out.print(_table(("table", "rows"), ((name, str(count)) for name, count in landed.rows.items())))
-    topics = ((name, str(topic.events), _offsets(topic.offsets)) for name, topic in landed.topics.items())
+    out.print(_table(("table", "rows"), ((name, str(count)) for name, count in found.rows.items())))
+    topics = ((name, str(topic.events), _offsets(topic.offsets)) for name, topic in found.topics.items())
     out.print()
     out.print(_table(("topic", "events", "partition: offsets"), topics))
+
+
+def imported(out: Console, told: Imported, verdict: Verdict) -> None:
+    """What became of the workbook, the first reasons, and who agrees."""
+    out.print()
+    totals(out, told.told)
+    refused(out, told.rejected[:_REASONS], len(told.rejected))
+    out.print(
+        f"\nopenpyxl counts {verdict.in_file} rows in the file, SQL {verdict.in_table} of its operations in the table, "
+        f"a raw consumer {verdict.in_log} events of it in the log: they agree with these totals.",
+        soft_wrap=True,
+    )
+
+
+def card(out: Console, known: Mapping[str, Any]) -> None:
+    """Each section of an order's card with the moment up to which it knows everything."""
+    out.print(f"\nThe card of order {known['order_no']}:", markup=False)
+    sections = {name: known[name] for name in ("operations", "ledger", "imports", "records")}
+    told = ((name, str(len(one["data"])), *_freshness(one)) for name, one in sections.items())
+    out.print(_table(("section", "rows", "as of", "stale"), told))
+    names = ("operation_no", "workplace", "item", "qty_desired", "qty_good", "status")
+    out.print()
+    out.print(_table(names, (tuple(str(one[name]) for name in names) for one in sections["operations"]["data"])))
+    for one in sections["imports"]["data"]:
+        rows = ", ".join(str(row["row"]) for row in one["rows"])
+        out.print(f"From {one['file_name']}, rows {rows}.", markup=False)
+
+
+def _freshness(section: Mapping[str, Any]) -> tuple[str, str]:
+    return str(section["as_of"]), "yes" if section["stale"] else "no"
+
+
+def ending(out: Console, status: Mapping[str, Any], *, stays_up: bool) -> None:
+    """Where everything is, and a line to paste."""
     out.print()
     out.print(_table(("what", "address"), _addresses(status)))
     out.print(f"\nSign in as admin; the password lies in {status['credentials']}", soft_wrap=True)
