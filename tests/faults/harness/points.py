@@ -8,5 +8,7 @@ CONSUMER = (
     "consumer.after_effect_before_commit",
     "consumer.after_commit_before_offset",
 )
-EVERY = frozenset({*COMMAND, *RELAY, RELAY_FENCED, *CONSUMER})
+IMPORT = ("import.after_store_before_row", "import.mid_batch", "import.after_last_batch_before_state")
+REBUILD = "rebuild.before_commit"
+EVERY = frozenset({*COMMAND, *RELAY, RELAY_FENCED, *CONSUMER, *IMPORT, REBUILD})
 PASSAGES = (1, 2, 17)

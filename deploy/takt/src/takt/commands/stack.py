@@ -102,6 +102,19 @@ def status(data: Data = None, as_json: Annotated[bool, typer.Option("--json", he
 
 @app.command()
 @in_one_sentence
+def rebuild(
+    service: Annotated[str, typer.Argument(help="whose read models: gateway")],
+    model: Annotated[str | None, typer.Argument(help="one of them; all by default")] = None,
+    data: Data = None,
+) -> None:
+    """Make read models of a running stack again from the log; readers see the old ones until then."""
+    from takt import rebuild as rebuilding
+
+    raise typer.Exit(rebuilding.run(data or default_path(), service, model))
+
+
+@app.command()
+@in_one_sentence
 def demo(
     data: Data = None,
     port: Port = None,
