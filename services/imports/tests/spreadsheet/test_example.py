@@ -1,6 +1,6 @@
 """The example of a morning's workbook: it is what its generator says, and reading it finds what was put in."""
 
-import datetime
+import datetime as dt
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -85,7 +85,7 @@ async def test_each_wrong_cell_is_told_and_no_other():
 async def test_dates_and_numbers_of_every_habit_become_the_same_values():
     found = await read(EXAMPLES / "morning.xlsx")
     rows = {(row["order_no"], row["operation_no"]): row for row in found.by_field}
-    start = datetime.datetime(2026, 12, 2, 6, 0, tzinfo=datetime.UTC) + datetime.timedelta(hours=3 * 44 - 1)
+    start = dt.datetime(2026, 12, 2, 6, 0, tzinfo=dt.UTC) + dt.timedelta(hours=3 * 44 - 1)
 
     assert rows["WO-2044", "0010"] == {
         "order_no": "WO-2044",
@@ -93,7 +93,7 @@ async def test_dates_and_numbers_of_every_habit_become_the_same_values():
         "workplace": "SAW-01",
         "item": "BUSH-40",
         "planned_start": f"{start:%Y-%m-%dT%H:%M:%S}Z",
-        "planned_end": f"{start + datetime.timedelta(hours=2):%Y-%m-%dT%H:%M:%S}Z",
+        "planned_end": f"{start + dt.timedelta(hours=2):%Y-%m-%dT%H:%M:%S}Z",
         "due": "2026-12-20T23:00:00Z",
         "qty_desired": "328.5",
         "status": "RELEASED",
