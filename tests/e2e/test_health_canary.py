@@ -1,0 +1,266 @@
+"""What a health record says stays with its owner: a word planted in one is looked for everywhere else in the plant.
+
+The same search finds a word that was planted in a general record, so it can fail.
+"""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from takt_contracts.roles import Role
+from tests.e2e.evidence import is_problem
+from tests.e2e.kafka_log import all_records
+from tests.e2e.plant import API, code, keyed
+from tests.e2e.stack import SERVICES, Stack, until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+Hay = dict[str, bytes]
+Json = dict[str, Any]
+RECORDS, TYPES = f"{API}/records", f"{API}/record-types"
+SCHEMA: Final = {
+    "type": "object",
+    "properties": {"finding": {"type": "string", "maxLength": 100}, "fit": {"type": "boolean"}},
+    "required": ["finding"],
+    "additionalProperties": {"type": "string"},
+}
+HOME: Final = {"records.records", "records.record_versions", "records.idempotency"}
+"""Where the content of a health record may lie."""
+
+
+class Planted:
+    """One record of a class from its creation to its deletion, with a word in every place that takes words."""
+
+    def __init__(self, stack: Stack, door: httpx.AsyncClient, access_class: str, writer: Role) -> None:
+        self.word = f"canary{uuid4().hex}"
+        self.id = ""
+        self._stack, self._door, self._class, self._writer = stack, door, access_class, writer
+
+    @property
+    def path(self) -> str:
+        return f"{RECORDS}/{self.id}"
+
+    async def ask(
+        self, method: str, path: str, *roles: Role, base: int | None = None, **request: Any
+    ) -> httpx.Response:
+        headers = self._stack.headers(*(roles or (self._writer,)))
+        headers = keyed(headers) if method == "POST" else headers
+        if base is not None:
+            headers = {**headers, "if-match": f'"{base}"'}
+        return await self._door.request(method, path, headers=headers, **request)
+
+    async def live(self) -> None:
+        """Create, revise, patch, be refused, read, list, delete."""
+        word, kind = self.word, code("T")
+        body = {"name": kind, "title": "Finding", "content_schema": SCHEMA, "access_class": self._class}
+        made = await self.ask("POST", TYPES, Role.ADMIN, json={**body, "creators": [self._writer]})
+        assert made.status_code == 201, made.text
+        said: Json = {"about": [f"employees/{word[:40]}"], "content": {"finding": word, word: word}, "reason": word}
+        made = await self.ask("POST", RECORDS, json={"record_type": kind, **said})
+        assert made.status_code == 201, made.text
+        self.id = made.json()["id"]
+        for method, base, content in (("PUT", 1, {"finding": f"{word} again"}), ("PATCH", 2, {"fit": False})):
+            answer = await self.ask(method, self.path, base=base, json={**said, "content": content})
+            assert answer.status_code == 200, answer.text
+        await self.be_refused(said)
+        for tail in ("", "/history", "/history/1"):
+            answer = await self.ask("GET", self.path + tail)
+            assert (answer.status_code, word in answer.text) == (200, True)
+        assert self.id in (await self.ask("GET", f"{RECORDS}?about={said['about'][0]}")).text
+        assert (await self.ask("DELETE", f"{self.path}?reason={word}", base=3)).status_code == 204
+
+    async def be_refused(self, said: Json) -> None:
+        """By the schema, by the version, by the shape, and for want of rights."""
+        wrong = {**said, "content": {"finding": [self.word]}}
+        refusals = (
+            (3, wrong, 422, "record.content-refused"),
+            (1, said, 412, "resource.stale"),
+            (3, {**said, self.word: self.word}, 422, "request.invalid"),
+        )
+        for base, body, status, why in refusals:
+            is_problem(await self.ask("PUT", self.path, base=base, json=body), status, why)
+        stranger = await self.ask("PUT", self.path, Role.VIEWER, base=3, json=said)
+        assert stranger.status_code == (404 if self._class == "health" else 403)
+
+
+@pytest.fixture(scope="module")
+async def plant(stack: Stack, door: httpx.AsyncClient) -> tuple[Planted, Planted, Hay]:
+    """A health record, a general one, and all that the plant holds after both have lived."""
+    health = Planted(stack, door, "health", Role.HEALTH)
+    general = Planted(stack, door, "general", Role.QUALITY)
+    async with listening(stack, Role.VIEWER) as everyone, listening(stack, Role.ADMIN) as administrators:
+        await health.live()
+        is_problem(await health.ask("GET", health.path, Role.VIEWER), 404, "resource.not-found")
+        await general.live()
+        streams = {"stream of everyone": everyone, "stream of administrators": administrators}
+        for told in streams.values():
+            await until(lambda told=told: heard(told, health, general), 30)
+    async with stack.database() as tables:
+        await until(lambda: arrived(tables, health, general), 30)
+        hay = {name: bytes(told) for name, told in streams.items()}
+        hay |= await in_tables(tables, (health.word, general.word)) | await in_topics(stack)
+    hay |= in_logs(stack) | await in_metrics(stack)
+    return health, general, hay
+
+
+@asynccontextmanager
+async def listening(stack: Stack, role: Role) -> AsyncIterator[bytearray]:
+    """Everything that the live stream tells somebody with this role meanwhile."""
+    told, open_ = bytearray(), asyncio.Event()
+
+    async def listen() -> None:
+        async with (
+            httpx.AsyncClient(base_url=stack.gateway, trust_env=False, timeout=60) as client,
+            client.stream("GET", f"{API}/events/stream", headers=stack.headers(role)) as answer,
+        ):
+            open_.set()
+            async for piece in answer.aiter_bytes():
+                told.extend(piece)
+
+    task = asyncio.create_task(listen())
+    await asyncio.wait_for(open_.wait(), 20)
+    try:
+        yield told
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def heard(told: bytearray, *planted: Planted) -> bool:
+    deletions = told.count(b"event: takt.records.record.deleted")
+    return deletions >= len(planted) and all(one.id.encode() in told for one in planted)
+
+
+async def arrived(tables: asyncpg.Connection, *planted: Planted) -> bool:
+    """Whether the read models know both deletions."""
+    query = "SELECT count(*) FROM gateway.subjects WHERE subject = ANY($1) AND version = 4"
+    return bool(await tables.fetchval(query, [one.id for one in planted]) == len(planted))
+
+
+async def in_tables(tables: asyncpg.Connection, words: tuple[str, ...]) -> Hay:
+    """Of each table of every schema the rows that hold one of the words in any form, and always one row."""
+    names = await tables.fetch(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+        " AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+    )
+    found: Hay = {}
+    for schema, name in names:
+        any_of = [f"%{form.decode()}%" for word in words for form in forms(word)]
+        rows = f"SELECT one::text FROM {schema}.{name} one WHERE one::text ILIKE ANY($1)"
+        held = [row[0] for row in await tables.fetch(rows, any_of)]
+        found[f"{schema}.{name}"] = "\n".join(held).encode()
+    assert {"gateway", "operations", "imports", "records"} <= {name.partition(".")[0] for name in found}
+    return found
+
+
+async def in_topics(stack: Stack) -> Hay:
+    """Every record of every topic: key, value and headers; and what the broker has on its disk."""
+    found: Hay = {}
+    for record in await all_records(str(stack.status["kafka"]), ""):
+        headers = [name.encode() + b"=" + (value or b"") for name, value in record.headers]
+        parts = (found.get(record.topic, b""), record.key or b"", record.value or b"", *headers)
+        found[record.topic] = b"\n".join(parts)
+    segments = [path for path in stack.data.rglob("*.log") if path.parent.name.startswith("takt.")]
+    assert segments, "the broker's segments lie below the stack's folder"
+    return found | {f"segment {path.parent.name}/{path.name}": path.read_bytes() for path in segments}
+
+
+def in_logs(stack: Stack) -> Hay:
+    return {f"log {path.name}": path.read_bytes() for path in (stack.data / "logs").rglob("*") if path.is_file()}
+
+
+async def in_metrics(stack: Stack) -> Hay:
+    found: Hay = {}
+    for service in SERVICES:
+        async with httpx.AsyncClient(base_url=stack.status[service], trust_env=False) as own:
+            found[f"metrics of {service}"] = (await own.get("/metrics")).content
+    return found
+
+
+def forms(word: str) -> Iterator[bytes]:
+    """As it is, as hex, and as base64 wherever in a longer text it began."""
+    plain = word.encode()
+    yield plain
+    yield plain.hex().encode()
+    for before in range(3):
+        encoded = base64.b64encode(b"x" * before + plain)
+        yield encoded[4 if before else 0 : len(encoded) - len(encoded) % 4 - 4]
+
+
+def holding(hay: Mapping[str, bytes], word: str) -> set[str]:
+    """Places where the word is, in any of its forms."""
+    lowered = word.lower()
+    return {where for where, text in hay.items() if any(form in text for form in forms(lowered))}
+
+
+async def test_the_word_of_a_health_record_is_nowhere_but_with_its_owner(
+    plant: tuple[Planted, Planted, Hay],
+) -> None:
+    health, _, hay = plant
+
+    assert holding(hay, health.word) == HOME
+
+
+async def test_the_search_finds_the_word_of_a_general_record(plant: tuple[Planted, Planted, Hay]) -> None:
+    _, general, hay = plant
+
+    found = holding(hay, general.word)
+
+    assert {"takt.records.record", "stream of everyone", "stream of administrators", "gateway.subjects"} <= found
+    assert {"gateway.recent_events", *HOME} <= found
+    assert any(where.startswith("records.outbox") for where in found)
+    assert any(where.startswith("segment takt.records.record-") for where in found)
+    assert not any(where.startswith(("log ", "metrics ")) for where in found), "bodies are in no log"
+
+
+async def test_logs_and_metrics_were_looked_through(plant: tuple[Planted, Planted, Hay]) -> None:
+    """No body is ever logged, so what shows that the logs are there is the path of the record."""
+    health, _, hay = plant
+
+    found = holding(hay, health.id)
+
+    assert {"log gateway.log", "log records.log", "takt.records.record", "takt.records.audit"} <= found
+    assert {"log postgres.log", "log kafka.log", "log imports.log", "log operations.log"} <= hay.keys()
+    assert all(b"takt_http_requests_total" in hay[f"metrics of {service}"] for service in SERVICES)
+
+
+async def test_the_trail_tells_who_saw_it_and_who_was_refused(
+    plant: tuple[Planted, Planted, Hay], tables: asyncpg.Connection
+) -> None:
+    health, _, _ = plant
+
+    rows = await tables.fetch(
+        "SELECT entry ->> 'outcome' AS outcome, entry ->> 'action' AS action, count(*) AS times"
+        " FROM records.audit_entries WHERE entry::text LIKE '%' || $1 || '%' GROUP BY 1, 2",
+        health.id,
+    )
+
+    assert {(row["outcome"], row["action"]): row["times"] for row in rows} == {
+        ("changed", "records.record.created"): 1,
+        ("changed", "records.record.revised"): 2,
+        ("changed", "records.record.deleted"): 1,
+        ("read", "records.record.read"): 4,
+        ("refused", f"PUT {health.path}"): 4,
+        ("refused", f"GET {health.path}"): 1,
+    }
+
+
+async def test_the_event_leads_to_the_version_that_it_does_not_carry(
+    plant: tuple[Planted, Planted, Hay], stack: Stack, door: httpx.AsyncClient
+) -> None:
+    health, _, _ = plant
+    records = await all_records(str(stack.status["kafka"]), "takt.records.record")
+    of_it = [dict(one.headers) for one in records if one.key == health.id.encode()]
+
+    paths = [headers["ce_dataref"].decode() for headers in of_it]
+
+    assert paths == [f"{health.path}/history/{n}" for n in (1, 2, 3, 4)]
+    assert (await door.get(paths[0], headers=stack.headers(Role.HEALTH))).json()["content"]["finding"] == health.word
+    is_problem(await door.get(paths[0], headers=stack.headers(Role.QUALITY)), 404, "resource.not-found")
