@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import uuid_utils
 
 from plantkit.auth.principal import Principal
 from plantkit.db.machinery import SLOTS
 from plantkit.db.tx import Origin
 from plantkit.errors import TooLargeEvent
-from plantkit.ids import new_id
 from plantkit.settings import ServiceSettings
 from takt_contracts.envelope import Envelope
 from takt_contracts.event import Event, schema_id
@@ -54,8 +54,9 @@ class Letterhead:
 
     def row(self, event: Event, cause: str | None = None) -> dict[str, Any]:
         """The row of one event. `cause` is what made this one happen. Raises TooLargeEvent."""
-        subject, version, id_ = event.subject, event.version, new_id()
+        subject, version, id_ = event.subject, event.version, uuid_utils.uuid7()
         return {
+            **self._common,
             "id": id_,
             "slot": slot_of(subject),
             "aggregateid": subject,
@@ -63,7 +64,6 @@ class Letterhead:
             "key": subject,
             "headers": self._written(str(id_), subject, version, cause or self._cause),
             "payload": _payload(event),
-            **self._common,
         }
 
     def _written(self, id_: str, subject: str, version: int, cause: str | None) -> str:
@@ -81,7 +81,7 @@ def outbox_row(
 
 
 def _payload(event: Event) -> str:
-    payload = event.model_dump_json()
+    payload = event.__pydantic_serializer__.to_json(event).decode()
     if len(payload) * 4 > LARGEST_EVENT_BYTES and len(payload.encode()) > LARGEST_EVENT_BYTES:
         raise TooLargeEvent(f"The event would be larger than {LARGEST_EVENT_BYTES} bytes.")
     return payload

@@ -84,10 +84,10 @@ class Writes:
         given: dict[str, Any] = {"changed_rows": self.changed_rows}
         for number, (table, rows) in enumerate(self.inserted.items()):
             values = [vars(row) for row in rows]
-            given |= {f"i{number}_{name}": [one.get(name) for one in values] for name in _names(table)}
+            given |= {f"i{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
         for number, (table, changed) in enumerate(self.updated.items()):
             values = [vars(row) for row in changed]
-            given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in _names(table)}
+            given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
             given[f"u{number}_base_version"] = [row.base_version for row in changed]
         given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}
         if self.outbox:
@@ -114,7 +114,7 @@ def statement(shape: Shape) -> Compiled:
     conditions = [hit == bindparam("changed_rows", type_=BigInteger)] if updates else []
     conditions += open_
     allowed = and_(true(), *conditions)
-    made = [_insert(f"i{number}", table, _names(table), allowed) for number, table in enumerate(shape.inserted)]
+    made = [_insert(f"i{number}", table, names_of(table), allowed) for number, table in enumerate(shape.inserted)]
     parts.extend(made)
     if shape.told:
         # Counting the made rows has them written first: a taken key is then told by the row's own constraint, and not
@@ -155,7 +155,7 @@ def _key_gate(parts: list[CTE]) -> CTE:
 
 
 def _update(number: int, table: Table, open_: Sequence[Any]) -> CTE:
-    names = _names(table)
+    names = names_of(table)
     values = _values(f"u{number}", [(table.c[name]) for name in names], extra=("base_version",))
     changed = update(table).values({name: values.c[name] for name in names if name not in ("id", "created_at")})
     changed = changed.where(table.c.id == values.c.id, table.c.version == values.c.base_version, *open_)
@@ -198,7 +198,7 @@ def _values(prefix: str, columns: Sequence[Column[Any]], extra: Sequence[str] = 
 
 
 @cache
-def _names(table: Table) -> tuple[str, ...]:
+def names_of(table: Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.computed is None)
 
 

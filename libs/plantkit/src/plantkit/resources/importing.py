@@ -23,7 +23,7 @@ from plantkit.messaging.records import Delivery
 from plantkit.resources import staging, stock
 from plantkit.resources.errors import NotAlone
 from plantkit.resources.incoming import Incoming
-from plantkit.resources.pen import Overtaken, Pen, pen, savepoint
+from plantkit.resources.pen import Copies, Overtaken, Pen, pen, savepoint
 from plantkit.resources.references import table_of
 from plantkit.resources.resource import Archivable
 from plantkit.resources.sent import Sent
@@ -118,11 +118,10 @@ class Importer:
         found = []
         async with pen(tx.connection) as writer:
             for one, incoming in zip(sent, batches, strict=True):
-                if target.asks_database:
+                if target.asking_rules:  # the database must not be busy with the batch before
                     await writer.settle()
                 verdicts = await Judge(tx, target, incoming, there, known).judge()
                 await self._write(tx, writer, one, verdicts)
-                there.update(target.by_key(verdicts.written()))
                 found.append(verdicts)
         return found
 
@@ -149,7 +148,6 @@ class Importer:
         verdicts = await Judge(tx, target, incoming, there, known).judge(places)
         async with pen(tx.connection) as writer:
             await self._write(tx, writer, sent, verdicts)
-        verdicts.written()
         return verdicts
 
     async def _all_or_none(self, tx: Tx, target: Target, sent: Sequence[Sent]) -> list[Verdicts]:
@@ -166,20 +164,15 @@ class Importer:
 
     async def _write(self, tx: Tx, writer: Pen, sent: Sent, verdicts: Verdicts) -> None:
         crash.point("import.mid_batch")
-        writes = Writes()
-        if verdicts.created:
-            writes.inserted[table_of(verdicts.created[0])] = [*verdicts.created]
-            writes.outbox += self._facts(tx, sent, verdicts.created)
-        if verdicts.updated:
-            writes.updated[table_of(verdicts.updated[0])] = [*verdicts.updated]
-            writes.outbox += self._facts(tx, sent, verdicts.updated)
-        if verdicts.parts:
-            writes.inserted[table_of(verdicts.parts[0])] = verdicts.parts
-        if writes.outbox:
-            await writer.write(writes)
+        told = [fact for rows in verdicts.changed for fact in self._facts(tx, sent, rows)]
+        if told:
+            await writer.write(_writes(verdicts), Copies(rows=verdicts.created, told=told, now=tx.now))
+            verdicts.let_go()
 
     def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Archivable]) -> list[dict[str, Any]]:
         """Rows of the outbox: each fact names the row of the sheet that made it happen."""
+        if not rows:
+            return []
         about: dict[str, Any] = {"principal": sent.principal, "origin": sent.origin, "now": tx.now}
         head = Letterhead(rows[0].told[0], settings=self._settings, **about)
         cause = f"imports/{sent.batch.import_id}/rows/"
@@ -208,6 +201,17 @@ class Importer:
             trace_id=trace_id(sent.origin),
             changes={"batch": batch.batch, **{str(state): count for state, count in Counter(verdicts.states).items()}},
         )
+
+
+def _writes(verdicts: Verdicts) -> Writes:
+    """What has to be one statement: changes of rows, and new rows with their parts, which ask for each other."""
+    writes = Writes()
+    for rows in (verdicts.divided, verdicts.parts):
+        if rows:
+            writes.inserted[table_of(rows[0])] = [*rows]
+    if verdicts.updated:
+        writes.updated[table_of(verdicts.updated[0])] = [*verdicts.updated]
+    return writes
 
 
 def _require_all(found: Iterable[Verdicts]) -> None:

@@ -16,10 +16,10 @@ from takt_contracts.template import ImportTemplate, TemplateColumn
 
 FILL = "Fill the cell."
 _LONGEST = 500
+_MOST_KNOWN = 5_000
 _CURE = "Correct the cell, or leave it empty where it may be."
 _TEXT = frozenset({str, type(None)})
 Key = tuple[Any, ...]
-Reader = TypeAdapter[list[Any]]
 Wrong = Mapping[int, Any]
 
 
@@ -58,7 +58,7 @@ class RowReader:
     def __init__(self, template: ImportTemplate) -> None:
         self.template = template
         self.defaults = dict(_defaults(template))
-        self._readers = {column.field: _reader(column) for column in template.columns}
+        self._readers = {column.field: ColumnReader(column) for column in template.columns}
 
     def read(self, batch: RowBatch) -> Incoming:
         """Every value of every row; no row stops another."""
@@ -77,11 +77,59 @@ class RowReader:
 
     def _column(self, name: str, values: Sequence[Any], found: Incoming) -> list[Any]:
         """Typed values; None for those that are refused."""
-        typed, wrong = _read_column(self._readers[name], values)
+        typed, wrong = self._readers[name].read(values)
         for place, error in wrong.items():
             told = invalid([{**error, "loc": ("body", name)}]).errors[0]
             found.refuse(place, told.code, told.detail, field=name, hint=_CURE)
         return typed
+
+
+class ColumnReader:
+    """Reads one column. Text that repeats is read once, also in the batches that follow.
+
+    `1` and `true` are equal to Python, so all that is no text is read value by value.
+    """
+
+    def __init__(self, column: TemplateColumn) -> None:
+        self._reader: TypeAdapter[list[Any]] = TypeAdapter(list[column.annotation])  # type: ignore[name-defined]  # known when it runs
+        self._known: dict[Any, Any] = {None: None}
+
+    def read(self, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
+        """Typed values, None for those that are wrong, and by their places what is wrong with these."""
+        if not _TEXT.issuperset(map(type, values)):
+            return self._each(values)
+        wrong = self._learn(list(set(values).difference(self._known)))
+        if not wrong:
+            return list(map(self._known.__getitem__, values)), {}
+        said = {place: wrong[value] for place, value in enumerate(values) if value in wrong}
+        return list(map(self._known.get, values)), said
+
+    def _learn(self, values: Sequence[Any]) -> Mapping[Any, Any]:
+        """Know these from now on. Answers what is wrong with those that cannot be."""
+        typed, wrong = self._each(values)
+        if len(self._known) > _MOST_KNOWN:
+            self._known = {None: None}
+        self._known.update((value, typed[place]) for place, value in enumerate(values) if place not in wrong)
+        return {values[place]: error for place, error in wrong.items()}
+
+    def _each(self, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
+        places = [place for place, value in enumerate(values) if value is not None]
+        asked = [values[place] for place in places]
+        typed: list[Any] = [None] * len(values)
+        try:
+            known = self._reader.validate_python(asked)
+            wrong: Wrong = {}
+        except ValidationError as failed:
+            known, wrong = self._without_wrong(asked, failed)
+        for place, value in zip(places, known, strict=True):
+            typed[place] = value
+        return typed, {places[place]: error for place, error in wrong.items()}
+
+    def _without_wrong(self, values: Sequence[Any], failed: ValidationError) -> tuple[list[Any], Wrong]:
+        """The first thing that is wrong with each value counts."""
+        wrong = {int(error["loc"][0]): error for error in reversed(failed.errors(include_url=False))}
+        right = iter(self._reader.validate_python([one for place, one in enumerate(values) if place not in wrong]))
+        return [None if place in wrong else next(right) for place in range(len(values))], wrong
 
 
 def has_rules(model: type[BaseModel]) -> bool:
@@ -109,43 +157,6 @@ def _misshapen(template: ImportTemplate, batch: RowBatch) -> str | None:
     if any(len(row) != len(batch.columns) + 1 for row in batch.rows):
         return "A row has more or fewer values than there are columns."
     return None
-
-
-def _reader(column: TemplateColumn) -> Reader:
-    return TypeAdapter(list[column.annotation])  # type: ignore[name-defined]  # known when it runs
-
-
-def _read_column(reader: Reader, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
-    """Text that repeats is read once. `1` and `true` are equal to Python, so all else is read value by value."""
-    if not _TEXT.issuperset(map(type, values)):
-        return _read_each(reader, values)
-    asked = list(dict.fromkeys(values))
-    typed, wrong = _read_each(reader, asked)
-    known = dict(zip(asked, typed, strict=True))
-    said = {asked[place]: error for place, error in wrong.items()}
-    bad = {place: said[value] for place, value in enumerate(values) if value in said} if said else {}
-    return [known[value] for value in values], bad
-
-
-def _read_each(reader: Reader, values: Sequence[Any]) -> tuple[list[Any], Wrong]:
-    places = [place for place, value in enumerate(values) if value is not None]
-    asked = [values[place] for place in places]
-    typed: list[Any] = [None] * len(values)
-    try:
-        known = reader.validate_python(asked)
-        wrong: Wrong = {}
-    except ValidationError as failed:
-        known, wrong = _without_wrong(reader, asked, failed)
-    for place, value in zip(places, known, strict=True):
-        typed[place] = value
-    return typed, {places[place]: error for place, error in wrong.items()}
-
-
-def _without_wrong(reader: Reader, values: Sequence[Any], failed: ValidationError) -> tuple[list[Any], Wrong]:
-    """The values that are right, None for the others, and the first thing that is wrong with each of these."""
-    wrong = {int(error["loc"][0]): error for error in reversed(failed.errors(include_url=False))}
-    right = iter(reader.validate_python([value for place, value in enumerate(values) if place not in wrong]))
-    return [None if place in wrong else next(right) for place in range(len(values))], wrong
 
 
 def _look_for_gaps(column: TemplateColumn, found: Incoming) -> None:

@@ -1,6 +1,6 @@
 """What is there already, read in sets: rows by business key, and what they refer to."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from plantkit.resources.target import Target
 
 Present = dict[Key, Values]
 """Rows that are there, by business key: column values by name."""
-Known = Mapping[str, Collection[Any]]
+Known = Mapping[str, frozenset[Any]]
 """By referring column: the values that may be referred to."""
 
 
@@ -34,7 +34,7 @@ async def present(tx: Tx, target: Target, batches: Iterable[Incoming], *, lock: 
 
 async def known(tx: Tx, target: Target, batches: Sequence[Incoming], *, hold: bool) -> Known:
     """What the batches refer to and may: it is there and not archived. `hold` keeps it so until the commit."""
-    found: dict[str, Collection[Any]] = {}
+    found: dict[str, frozenset[Any]] = {}
     for name, referred in target.references.items():
         values = {value for incoming in batches for value in incoming.columns.get(name, ()) if value is not None}
         query = _by_value(referred, hold)

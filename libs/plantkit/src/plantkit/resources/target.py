@@ -1,8 +1,10 @@
 """A resource as imports see it: what is derived from its declaration once, and rows made without ceremony."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from inspect import iscoroutinefunction
+from operator import itemgetter
 from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -12,7 +14,7 @@ from plantkit.db.row import Values, columns_of
 from plantkit.db.tx import Tx
 from plantkit.http.problems import invalid
 from plantkit.ids import new_id
-from plantkit.resources.incoming import Key, RowReader, has_rules
+from plantkit.resources.incoming import RowReader, has_rules
 from plantkit.resources.references import references
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.event import Event
@@ -32,27 +34,19 @@ class Target:
         self.table = resource.listing.table
         self.key = self.template.key
         self.references = {column.name: target for column, target in references(self.table)}
+        self.asking_rules = [rule for rule in resource.rules if iscoroutinefunction(rule)]
+        self.rules = [rule for rule in resource.rules if not iscoroutinefunction(rule)]
         self.opening = frozenset(column.field for column in self.template.columns if column.opening)
         self._fields = tuple(resource.contract.fields.model_fields)
+        self._read_fields = reader_of(self._fields)
         self._columns = columns_of(resource.row)
         self._nullable = frozenset(column.field for column in self.template.columns if column.nullable)
         self._has_rules = has_rules(resource.contract.fields)
 
     @cached_property
-    def asks_database(self) -> bool:
-        """Whether a rule may ask the database, which then must not be busy with what was judged before."""
-        return any(iscoroutinefunction(rule) for rule in self.resource.rules)
-
-    def by_key(self, rows: Iterable[Archivable]) -> Iterator[tuple[Key, Values]]:
-        """Rows as they are now, as they would be read."""
-        for row in rows:
-            values = vars(row)
-            yield tuple(values[name] for name in self.key), values
-
-    @cached_property
     def _blank(self) -> Mapping[str, Any]:
         """Every column of a row of which nothing was said."""
-        made = vars(self.resource.row()) | self.reader.defaults
+        made = vars(self.resource.row()) | self.reader.defaults | {"version": 0}
         return {name: made.get(name) for name in self._columns}
 
     @cached_property
@@ -62,9 +56,9 @@ class Target:
 
     def new(self, fields: Mapping[str, Any], tx: Tx) -> Archivable:
         """A row at version 0. Its values were validated one by one, so that its facts need not be once more."""
-        made = self._loaded({**self._blank, **fields})
-        made.__dict__.update(id=new_id(), version=0, created_at=tx.now, updated_at=tx.now)
-        return made.bind(tx.now, tell=_told_as_is)
+        now = tx.now
+        made = self._loaded({**self._blank, **fields, "id": new_id(), "created_at": now, "updated_at": now})
+        return made.bind(now, tell=_told_as_is)
 
     def revived(self, values: Values, tx: Tx) -> Archivable:
         """A row that is there already."""
@@ -77,9 +71,9 @@ class Target:
         made.__dict__.update(values)
         return made
 
-    def written(self, values: Mapping[str, Any]) -> Fields:
+    def written(self, values: Values) -> Fields:
         """What a client may write of them: each is valid on its own, and so are they together."""
-        chosen = {name: values[name] for name in self._fields}
+        chosen = dict(zip(self._fields, self._read_fields(values), strict=True))
         return self._whole(chosen) if self._has_rules else as_is(self.resource.contract.fields, chosen)
 
     def _whole(self, values: Mapping[str, Any]) -> Fields:
@@ -113,11 +107,42 @@ def as_is(model: type[BaseModel], values: dict[str, Any]) -> Any:
     return made
 
 
+def reader_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Reads several keys at once, as `itemgetter` does, which answers one of one name alone."""
+    return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+
+
 def _told_as_is(event: type[Event], row: Any, facts: Mapping[str, Any]) -> Event:
     """The fact about a new row: every value was validated when it was read, or was made here."""
-    state_type: type[BaseModel] = event.model_fields["state"].annotation  # type: ignore[assignment]  # never None
+    entity: Any = type(row)
+    form = _form(event, entity)
     values = vars(row)
-    state = {name: values[name] if name in values else getattr(row, name) for name in state_type.model_fields}
-    told = dict.fromkeys(event.model_fields) | {"version": row.version, "state": as_is(state_type, state), **facts}
+    state = dict(zip(form.columns, form.read(values), strict=True))
+    for name in form.composed:
+        state[name] = getattr(row, name)
+    told = {**form.blank, "version": values["version"], "state": as_is(form.state, state), **facts}
     made: Event = as_is(event, told)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the state of an event is read from a row: what its columns hold, and what it composes of several."""
+
+    state: type[BaseModel]
+    columns: tuple[str, ...]
+    composed: tuple[str, ...]
+    read: Callable[[Any], tuple[Any, ...]]
+    blank: Mapping[str, Any]
+
+
+@cache
+def _form(event: Any, entity: Any) -> _Form:
+    fields = event.model_fields
+    state: Any = fields["state"].annotation
+    columns = tuple(name for name in state.model_fields if name in columns_of(entity))
+    composed = tuple(name for name in state.model_fields if name not in columns)
+    blank = {
+        name: info.get_default(call_default_factory=True) for name, info in fields.items() if not info.is_required()
+    }
+    return _Form(state, columns, composed, reader_of(columns), blank)

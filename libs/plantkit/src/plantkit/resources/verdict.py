@@ -22,12 +22,13 @@ from takt_contracts.resource import Change, Fields
 from takt_contracts.roles import Role
 
 _CHANGING: Final = frozenset({RowState.CREATED, RowState.UPDATED})
+_STATES: Final = {Change.CREATED: RowState.CREATED, Change.UPDATED: RowState.UPDATED}
 _CAUSE: Final = "_import_row"
 
 
 @dataclass(slots=True)
 class Verdicts:
-    """What became of a batch, row by row, and what is to be written."""
+    """What became of a batch, row by row, and what is to be written: `divided` are new rows with `parts`."""
 
     incoming: Incoming
     states: list[RowState]
@@ -35,6 +36,7 @@ class Verdicts:
     changes: dict[int, RowChange] = field(default_factory=dict)
     created: list[Archivable] = field(default_factory=list)
     updated: list[Archivable] = field(default_factory=list)
+    divided: list[Archivable] = field(default_factory=list)
     parts: list[Row] = field(default_factory=list)
 
     @classmethod
@@ -60,19 +62,24 @@ class Verdicts:
         """Whether the uploader may not write such rows at all."""
         return any(refusal.code == Forbidden.code for refusal in self.incoming.refused.get(0, ()))
 
-    def keep(self, place: int, row: Archivable, among: list[Archivable]) -> None:
-        """A row that changes. A plan forgets it, and answers the version that is there."""
-        if self.batch.phase is Phase.PLAN:
-            return
-        among.append(row)
-        vars(row)[_CAUSE] = self.incoming.number(place)
-        self.versions[place] = row.version
+    def keep(self, change: Change, row: Archivable, part: Row | None) -> None:
+        """A row to be written."""
+        if change is Change.UPDATED:
+            self.updated.append(row)
+        elif part is None:
+            self.created.append(row)
+        else:
+            self.divided.append(row)
+            self.parts.append(part)
 
-    def written(self) -> list[Archivable]:
-        """The rows that were to be written; they are let go."""
-        rows = self.created + self.updated
-        self.created, self.updated, self.parts = [], [], []
-        return rows
+    @property
+    def changed(self) -> tuple[list[Archivable], list[Archivable], list[Archivable]]:
+        """Rows to be written and told of."""
+        return self.created, self.divided, self.updated
+
+    def let_go(self) -> None:
+        """The rows are on their way, and their number may be large."""
+        self.created, self.divided, self.parts, self.updated = [], [], [], []
 
     def refuse(self, place: int, refusal: DomainError) -> None:
         """The row is refused: by field, where the refusal names fields."""
@@ -123,6 +130,18 @@ def cause_of(row: Archivable) -> int:
     return number
 
 
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A row that is good so far: how it changes, and what it was before."""
+
+    row: Archivable
+    change: Change
+    before: Fields | None
+    after: Fields
+    part: Row | None = None
+    shown: dict[str, Any] | None = None
+
+
 class Judge:
     """Judges the rows of one batch against what is there. `present` gains what a commit will have written."""
 
@@ -133,11 +152,11 @@ class Judge:
         self._incoming = incoming
         self._batch = incoming.batch
         self._present = present
-        self._known = known
         self._source = Source(f"import {incoming.batch.import_id}", incoming.batch.uploaded_by)
         self._seen: set[Key] = set()
         self._given = tuple(name for name in incoming.columns if name not in target.opening)
         self._brought = tuple(name for name in incoming.columns if name in target.opening)
+        self._unknown = _unknown(target, incoming, known)
         self._found = Verdicts.of(incoming)
 
     async def judge(self, places: Iterable[int] | None = None) -> Verdicts:
@@ -145,12 +164,16 @@ class Judge:
         self._refuse_strangers()
         given = _by_row(self._given, self._incoming)
         brought = _by_row(self._brought, self._incoming)
-        states, refused = self._found.states, self._incoming.refused
         for place in range(len(given)) if places is None else places:
-            if place in refused:
+            if place in self._incoming.refused:
                 continue
             try:
-                states[place] = await self._row(place, given[place], brought[place])
+                found = self._row(place, given[place], brought[place])
+                if type(found) is _Changed:
+                    await self._ask(found)
+                    self._keep(place, found)
+                else:
+                    self._found.states[place] = RowState.UNCHANGED
             except DomainError as refusal:
                 self._found.refuse(place, refusal)
         return self._found
@@ -161,7 +184,8 @@ class Judge:
             detail = f"Writing {self._target.template.id} needs the role {write}."
             self._incoming.refuse_all(Forbidden.code, detail, hint=Forbidden.cure)
 
-    async def _row(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+    def _row(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed | None:
+        """How the row changes what is there, or None. Raises DomainError."""
         key = self._incoming.keys[place]
         now = self._present.get(key)
         version = self._found.versions[place] = 0 if now is None else now["version"]
@@ -171,63 +195,86 @@ class Judge:
             raise TwiceInBatch(f"{'/'.join(map(str, key))} stands in a row above too.")
         self._seen.add(key)
         if now is None:
-            return await self._create(place, given, brought)
-        return await self._meet(place, now, given, brought)
+            return self._create(place, given, brought)
+        return self._meet(place, now, given, brought)
 
-    async def _create(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+    def _create(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed:
         if place in self._incoming.lacking:
             raise _lacking(self._incoming.lacking[place])
-        fields = {name: value for name, value in given.items() if value is not None}
-        row = self._target.new(fields, self._tx)
-        await self._check(None, row, self._target.references)
+        said = {name: value for name, value in given.items() if value is not None} if None in given.values() else given
+        row = self._target.new(said, self._tx)
+        self._require_references(place, given)
+        after = self._check(None, row)
         opening = self._resource.opening
         taken = None if opening is None or not brought else opening.take_over(self._tx, row, brought, self._source)
-        if taken is None:
-            self._resource.tell(row, Change.CREATED)
-        else:
-            self._resource.tell(row, Change.CREATED, **taken.facts)
-            self._found.parts.append(taken.part)
-        self._found.keep(place, row, self._found.created)
-        return RowState.CREATED
+        self._resource.tell(row, Change.CREATED, **({} if taken is None else taken.facts))
+        return _Changed(row, Change.CREATED, None, after, None if taken is None else taken.part)
 
-    async def _meet(self, place: int, now: Values, given: Mapping[str, Any], brought: Mapping[str, Any]) -> RowState:
+    def _meet(self, place: int, now: Values, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed | None:
         """A row whose key is there already."""
         if now["archived_at"] is not None:
             raise Archived("It is archived.")
         if self._batch.on_duplicate is OnDuplicate.REFUSE:
             raise RowExists("Its key is in the plant already.")
         if self._batch.on_duplicate is OnDuplicate.SKIP:
-            return RowState.UNCHANGED
+            return None
         if brought and self._resource.opening is not None:
             self._resource.opening.compare(now, brought)
         changed = self._target.changed(now, given)
-        return await self._update(place, now, changed) if changed else RowState.UNCHANGED
+        return self._update(place, now, changed) if changed else None
 
-    async def _update(self, place: int, now: Values, changed: Mapping[str, Any]) -> RowState:
-        target = self._target
-        row = target.revived(now, self._tx)
+    def _update(self, place: int, now: Values, changed: Mapping[str, Any]) -> _Changed:
+        row = self._target.revived(now, self._tx)
         row.__dict__.update(changed)
-        await self._check(self._resource.fields_of(target.revived(now, self._tx)), row, changed)
+        self._require_references(place, changed)
+        before = self._resource.fields_of(self._target.revived(now, self._tx))
+        after = self._check(before, row)
         self._resource.tell(row, Change.UPDATED)
-        before = target.before(now, changed)
-        self._found.changes[place] = RowChange(row=self._incoming.number(place), before=before)
-        self._found.keep(place, row, self._found.updated)
-        return RowState.UPDATED
+        return _Changed(row, Change.UPDATED, before, after, shown=self._target.before(now, changed))
 
-    async def _check(self, before: Fields | None, row: Archivable, names: Collection[str]) -> None:
-        """The rules of the resource, and that what the row refers to is there."""
-        after = self._target.written(vars(row))
-        for rule in self._resource.rules:
-            waiting = rule(self._tx, before, after)
-            if waiting is not None:
-                await waiting
-        unknown = [
-            Hold(name, target, value)
-            for name, target in self._target.references.items()
-            if name in names and (value := vars(row)[name]) is not None and value not in self._known[name]
-        ]
+    def _require_references(self, place: int, names: Collection[str]) -> None:
+        """What the row says newly has to be there."""
+        unknown = [hold for hold in self._unknown.get(place, ()) if hold.field in names]
         if unknown:
             raise unknown_reference(unknown)
+
+    def _check(self, before: Fields | None, row: Archivable) -> Fields:
+        """The rules that need not ask."""
+        after = self._target.written(vars(row))
+        for rule in self._target.rules:
+            rule(self._tx, before, after)
+        return after
+
+    async def _ask(self, found: _Changed) -> None:
+        for rule in self._target.asking_rules:
+            await rule(self._tx, found.before, found.after)
+
+    def _keep(self, place: int, found: _Changed) -> None:
+        """A plan answers the version that is there, and forgets the row."""
+        verdicts, row = self._found, found.row
+        verdicts.states[place] = _STATES[found.change]
+        if found.shown:
+            verdicts.changes[place] = RowChange(row=self._incoming.number(place), before=found.shown)
+        if self._batch.phase is Phase.PLAN:
+            return
+        values = vars(row)
+        values[_CAUSE] = self._incoming.number(place)
+        verdicts.versions[place] = values["version"]
+        self._present[self._incoming.keys[place]] = values
+        verdicts.keep(found.change, row, found.part)
+
+
+def _unknown(target: Target, incoming: Incoming, known: Known) -> Mapping[int, list[Hold]]:
+    """By place in the batch, what refers to nothing."""
+    found: dict[int, list[Hold]] = {}
+    for name, referred in target.references.items():
+        values, there = incoming.columns.get(name, ()), known[name]
+        if there.issuperset(values):
+            continue
+        for place, value in enumerate(values):
+            if value is not None and value not in there:
+                found.setdefault(place, []).append(Hold(name, referred, value))
+    return found
 
 
 def _lacking(names: Sequence[str]) -> Invalid:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from operations.production.errors import BookedDiffers, OpeningDoesNotAddUp, OverDesired
 from operations.production.model import LedgerRow, Operation
@@ -12,8 +12,11 @@ from plantkit.db.tx import Tx
 from plantkit.errors import DomainError
 from plantkit.ids import new_id
 from plantkit.resources.resource import Source, Taken
-from takt_contracts.operations.production import NOTHING, EntryKind, LedgerEntry, Status
+from takt_contracts.operations.production import NOTHING, EntryKind, LedgerEntry, OperationOpening, Status
 from takt_contracts.problem import FieldError
+
+_QUANTITIES: Final = tuple(name for name in OperationOpening.model_fields if name != "status")
+_NOT_STARTED: Final = (None, Status.RELEASED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ class OperationsOpening:
 
     def take_over(self, tx: Tx, row: Operation, brought: Mapping[str, Any], source: Source) -> Taken | None:
         """Raises OpeningDoesNotAddUp, OverDesired."""
+        if not any(map(brought.get, _QUANTITIES)) and brought.get("status") in _NOT_STARTED:
+            return None
         done = Done.of(brought)
         status = brought.get("status") or Status.RELEASED
         _check(status, done, row.qty_desired)
