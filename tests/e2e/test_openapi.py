@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from takt_contracts.roles import Role
-from tests.e2e.plant import API, Plant, code, planted
+from tests.e2e.plant import API, Plant, code, keyed, planted
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.broker
@@ -157,6 +157,27 @@ async def known(stack: Stack, plant: Plant) -> dict[str, list[dict[str, str]]]:
         f"{API}/items": [{"code": plant.item}],
         f"{API}/operations": [{"order_no": one, "operation_no": "0010"} for one in orders],
         f"{API}/users": [{"username": username}],
+        **await known_records(stack, plant.client),
+    }
+
+
+async def known_records(stack: Stack, client: httpx.AsyncClient) -> dict[str, list[dict[str, str]]]:
+    """A record type whose schema takes anything, and records of it: one new, one revised, one deleted."""
+    name, admin = code("T"), stack.headers(Role.ADMIN)
+    kind = {"name": name, "title": "Anything", "content_schema": {"type": "object"}, "creators": ["ADMIN"]}
+    assert (await client.post(f"{API}/record-types", json=kind, headers=admin)).status_code == 201
+    ids: list[str] = []
+    for method in ("", "PUT", "DELETE"):
+        made = await client.post(f"{API}/records", json={"record_type": name, "content": {}}, headers=keyed(admin))
+        ids.append(made.json()["id"])
+        if method:
+            body = {"content": {"a": 1}} if method == "PUT" else None
+            path, headers = f"{API}/records/{ids[-1]}", {**admin, "if-match": '"1"'}
+            assert (await client.request(method, path, headers=headers, json=body)).is_success
+    versions = [{"record_id": one, "version": number} for one in ids for number in ("1", "2")]
+    return {
+        f"{API}/records": [{"record_id": one} for one in ids] + versions,
+        f"{API}/record-types": [{"name": name}, {"name": name, "schema_version": "1"}],
     }
 
 

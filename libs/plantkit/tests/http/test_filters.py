@@ -1,5 +1,6 @@
 """The grammar of lists."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -91,6 +92,12 @@ def test_a_value_that_cannot_be_read_is_refused(query):
 def test_every_documented_parameter_is_a_known_name_and_the_other_way_round():
     assert [told["name"] for told in parameters(GRAMMAR)] != []
     assert {told["name"] for told in parameters(GRAMMAR)} == set(GRAMMAR.names())
+
+
+def test_archived_is_asked_only_of_what_is_archived():
+    kept = replace(GRAMMAR, archives=False)
+    assert "archived" not in set(kept.names())
+    assert {told["name"] for told in parameters(kept)} == set(kept.names())
 
 
 def test_a_nested_field_is_shown_but_not_compared():

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Numeric, String, UniqueConstraint
+from sqlalchemy import ARRAY, Numeric, String, UniqueConstraint, bindparam, func
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.schema import CreateTable
@@ -208,6 +208,31 @@ async def test_archived_rows_show_only_when_asked(notes):
     await refill(notes, [note("A", "1"), note("A", "2", archived_at=START)])
     assert await walk(notes) == [("A", "1")]
     assert await walk(notes, archived="true", limit=1) == [("A", "1"), ("A", "2")]
+
+
+SEEN = replace(NOTES, only=NoteRow.code == func.any(bindparam("codes", type_=ARRAY(String))))
+
+
+async def test_what_may_not_be_seen_is_in_no_page_and_in_no_total(notes):
+    await refill(notes, [note(code, str(number)) for code in "AB" for number in (1, 2, 3)])
+
+    async def seen(codes, **query):
+        asked = NOTES.grammar.read({name: str(value) for name, value in query.items()})
+        return json.loads(await SEEN.page(notes, asked, codes=codes))
+
+    first = await seen(["B"], limit=2, total="true")
+    rest = await seen(["B"], limit=2, cursor=first["page"]["next"])
+    assert [(one["code"], one["number"]) for one in first["data"] + rest["data"]] == [
+        ("B", "1"),
+        ("B", "2"),
+        ("B", "3"),
+    ]
+    assert (first["page"]["total"], rest["page"]["next"]) == (3, None)
+    assert (await seen([], total="true"))["page"] == {"next": None, "limit": 100, "total": 0}
+    assert (await seen(["B"], code="A", total="true"))["page"]["total"] == 0
+    with pytest.raises(DomainError) as error:
+        await seen(["A"], cursor=first["page"]["next"])
+    assert error.value.code == "query.bad-cursor"
 
 
 async def refused(context, **query):
