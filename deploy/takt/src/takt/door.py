@@ -66,7 +66,8 @@ def refusal(answer: httpx.Response) -> str:
     """What a refusal says, for a person."""
     try:
         told = answer.json()
-        return " ".join([told["detail"], *(f"{error['pointer']}: {error['detail']}" for error in told["errors"])])
+        errors = [f"{one['pointer']}: {one['detail']}" for one in told["errors"] if one["detail"] != told["detail"]]
+        return " ".join([told["detail"], *errors])
     except (ValueError, KeyError, TypeError):
         return answer.text[:300]
 

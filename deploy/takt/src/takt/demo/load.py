@@ -27,7 +27,7 @@ class Loaded:
 
 def load(gateway: str, folder: DataFolder) -> Loaded:
     loaded = Loaded()
-    with httpx.Client(base_url=gateway, timeout=30) as client:
+    with httpx.Client(base_url=gateway, timeout=30, trust_env=False) as client:
         administrator = _administrator(client, folder.credentials)
         people = _people(client, administrator, folder, loaded)
         planner = people["planner-01"]

@@ -38,7 +38,7 @@ def run(file: Path, wishes: Wishes, where: Where, *, as_json: bool) -> int:
     """0: everything landed. 1: rows were rejected, or the import failed. 2: there is no import. 130: left alone."""
     try:
         url, username, password = _credentials(where)
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=60, trust_env=where.url is not None) as client:
             return _imported(sign_in(client, username, password), file, wishes, as_json=as_json)
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as away:
         return _say(f"Nobody answers at {where.url or where.data}: {away}")
@@ -53,7 +53,8 @@ def _imported(visitor: Visitor, file: Path, wishes: Wishes, *, as_json: bool) ->
         ended = follower.now()
         rejected = follower.rows("rejected", _ALL_ROWS if as_json else _SHOWN_ROWS) if _has_rejected(ended) else []
     except KeyboardInterrupt:
-        _say(f"The import goes on without you: GET {visitor.client.base_url}{follower.path.lstrip('/')}")
+        address = str(visitor.client.base_url).rstrip("/") + follower.path
+        _say(f"The import goes on without you: GET {address}")
         return LEFT
     except (StackError, httpx.TransportError) as lost:
         _say(f"{lost} The import {follower.import_id} goes on.")

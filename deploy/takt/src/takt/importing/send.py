@@ -38,8 +38,8 @@ def send(visitor: Visitor, file: Path, wishes: Wishes) -> dict[str, Any]:
     """The import as it begins. Raises NotStarted with one sentence that says why there is none."""
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     try:
-        content = file.read_bytes()
-        answer = visitor.ask("POST", wishes.path, headers, files={"file": (file.name, content)}, data=wishes.fields)
+        with file.open("rb") as content:
+            answer = visitor.ask("POST", wishes.path, headers, files={"file": (file.name, content)}, data=wishes.fields)
     except IsADirectoryError:
         raise NotStarted(f"{file} is a folder: name a file.") from None
     except FileNotFoundError:

@@ -72,9 +72,14 @@ def totals(out: Console, ended: Mapping[str, Any]) -> None:
     out.print(f"{ended['file_name']}: {ended['state']}; {found['rows']} rows: {numbers}.", soft_wrap=True, markup=False)
     for told in [*([ended["reason"]] if ended["reason"] else []), *ended["warnings"]]:
         out.print(f"  {told['detail']} ({told['code']})", soft_wrap=True, markup=False)
-    for suggestion in ended["suggestions"] if ended["state"] == "mapped" else ():
-        score = f"{suggestion['score'] * 100:.0f} %"
-        out.print(f"  It may be {suggestion['target']} ({score}): try --template {suggestion['target']}")
+    if ended["state"] == "mapped":
+        _suggest(out, ended["suggestions"])
+
+
+def _suggest(out: Console, suggestions: Sequence[Mapping[str, Any]]) -> None:
+    out.print("  Its header does not say for sure what the rows are: name it with --template.")
+    for one in suggestions:
+        out.print(f"  It may be {one['target']} ({one['score'] * 100:.0f} %).")
 
 
 def refused(out: Console, rows: Sequence[Mapping[str, Any]], all_of_them: int) -> None:
