@@ -94,14 +94,14 @@ def tell(message: dict[str, Any]) -> None:
 def shut_in(limits: Limits) -> None:
     """Give up memory, time, files, network and every other program, in this order, for good."""
     leave_network()
-    for what, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits.memory),
-        (resource.RLIMIT_CPU, limits.cpu_s),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-        (resource.RLIMIT_FSIZE, 0),
+    for what, most, at_last in (
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_AS, limits.memory, limits.memory),
+        (resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + 1),  # the first ends with a signal that names the reason
+        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
+        (resource.RLIMIT_FSIZE, 0, 0),
     ):
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(what, (most, at_last))
     sys.addaudithook(_refuse)
 
 

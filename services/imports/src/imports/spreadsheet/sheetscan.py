@@ -19,10 +19,11 @@ NO_VALUE: Final = "="
 """Stands for a formula that was saved without its result."""
 
 _DECLARED: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_ODD: Final = (
-    b"<!", b"<?", b"<c>", b"<c/>", b"<c\n", b"<c\r", b"<c\t", b"<row>", b"<row/>", b"<row\n", b"<row\r", b"<row\t",
-    b":c ", b":c>", b":row ", b":row>", b" t='", b'" t =', b" r='", b' r ="',
+_USUAL: Final = (b'<c r="', b"</c>", b"<v>", b"</v>", b'<row r="', b"</row>")
+_ALLOWED: Final = (
+    b"<is>", b"</is>", b"<t>", b"<t ", b"</t>", b"<f>", b"<f ", b"</f>", b"<v/>", b"<v />", b"<f/>", b"<sheetData>",
 )  # fmt: skip
+_ODD: Final = (b"='", b' ="', b'= "')
 _ROW: Final = re.compile(rb'<row r="([0-9]{1,9})"([^>]*>)')
 _FAR: Final = re.compile(rb'<c r="([A-Z]{2,})[0-9]+"[^>]*(?<!/)>')
 _CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,9})"([^>]*)>')
@@ -109,19 +110,31 @@ class Declarations:
         self._tail = data[-16:]
 
 
+class Lengths:
+    """Refuses text that no cell can hold. By bytes, of which a character takes up to four."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.cell_length
+        self._long = re.compile(rb">[^<]{%d}" % (4 * limits.cell_length + 1))
+
+    def refuse(self, xml: bytes) -> None:
+        if self._long.search(xml):
+            raise Refused(Code.CELL_LENGTH, f"A cell has more than {self._most:,} characters.")
+
+
 class Strings:
     """Counts the texts that cells share, whatever the part says of their number."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits, self._tail, self._head, self._count = limits, b"", b"", 0
+        self._lengths = Lengths(limits)
 
     def feed(self, data: bytes) -> None:
         self._head += data[: max(0, 4096 - len(self._head))]
         both = self._tail + data
+        self._lengths.refuse(both)
         cut = both.rfind(b"<")
         ready, self._tail = (both[:cut], both[cut:]) if cut >= 0 else (b"", both)
-        if len(self._tail) > 4 * self._limits.cell_length:
-            raise Refused(Code.CELL_LENGTH, f"A cell has more than {self._limits.cell_length:,} characters.")
         self._count += sum(map(ready.count, (b"<si>", b"<si ", b"<si/", b":si>")))
         if self._count > self._limits.strings:
             raise Refused(Code.STRINGS, f"The file has more than {self._limits.strings:,} texts.")
@@ -139,6 +152,7 @@ class Fast:
     def __init__(self, limits: Limits) -> None:
         self.sheet = Sheet()
         self._limits, self._tail, self._begun = limits, b"", False
+        self._lengths = Lengths(limits)
 
     def feed(self, data: bytes) -> None:
         both = self._tail + data
@@ -170,18 +184,18 @@ class Fast:
         return both[at:]
 
     def _count(self, rows: bytes) -> None:
-        sheet, cells = self.sheet, rows.count(b'<c r="')
+        sheet = self.sheet
         found = _ROW.findall(rows)
-        if cells != rows.count(b"<c ") or len(found) != rows.count(b"<row ") or any(odd in rows for odd in _ODD):
-            raise Odd
-        sheet.cells += cells
+        sheet.cells += _cells(rows, len(found))
         numbers = [int(number) for number, _ in found]
         sheet.last_row = max([sheet.last_row, *numbers])
-        for row in filter(None, _ends([int(number) for number, end in found if not end.endswith(b"/>")])):
+        for row in _ends([int(number) for number, end in found if not end.endswith(b"/>")]):
             sheet.fill(row)
         self._refuse_misplaced(rows)
         self._measure(rows)
         self._note(rows)
+        if b"inlineStr" in rows or b't="str"' in rows:
+            self._lengths.refuse(rows)
         sheet.refuse_large(self._limits)
 
     def _refuse_misplaced(self, rows: bytes) -> None:
@@ -191,9 +205,8 @@ class Fast:
 
     def _measure(self, rows: bytes) -> None:
         far = {column_number(letters) for letters in _FAR.findall(rows)}
-        near = range(26, min(26, self.sheet.last_column), -1)
-        last = next((n for n in near if b'<c r="%c' % _LETTERS[n - 1] in rows), 0) if not far else 0
-        self.sheet.last_column = max([self.sheet.last_column, last, *far])
+        near = 0 if far else max(map(_last_letter, rows.split(b"</row>")), default=0)
+        self.sheet.last_column = max([self.sheet.last_column, near, *far])
 
     def _note(self, rows: bytes) -> None:
         found = []
@@ -203,6 +216,23 @@ class Fast:
             found += [bare for match in _BARE.finditer(rows) if (bare := _bare(rows, match))]
         for row, column, word in sorted(found):
             self.sheet.note(row, column, word)
+
+
+def _cells(rows: bytes, found: int) -> int:
+    """How many cells there are. Raises Odd unless every tag is one of those that this search knows."""
+    counts = [rows.count(tag) for tag in _USUAL]
+    tags = rows.count(b"<")
+    if tags != sum(counts) and tags != sum(counts) + sum(map(rows.count, _ALLOWED)):
+        raise Odd
+    if counts[4] != found or any(odd in rows for odd in _ODD):
+        raise Odd
+    return counts[0]
+
+
+def _last_letter(row: bytes) -> int:
+    """The column of the last cell of a row, where that has one letter."""
+    at = row.rfind(b'<c r="') + 6
+    return row[at] - 64 if at > 5 else 0
 
 
 def _ends(numbers: list[int]) -> tuple[int, ...]:
@@ -236,7 +266,7 @@ class Thorough:
         self._row = self._column = 0
         self._cell: dict[str, str] | None = None
         self._formula = self._valued = False
-        self._inside, self._text = "", ""
+        self._inside, self._text, self._length = "", "", 0
         self._parser = expat.ParserCreate()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -280,11 +310,14 @@ class Thorough:
             self._row = int(place[2])
         self.sheet.cells += 1
         self.sheet.last_row = max(self.sheet.last_row, self._row)
-        self._cell, self._formula, self._valued, self._text = attributes, False, False, ""
+        self._cell, self._formula, self._valued, self._text, self._length = attributes, False, False, "", 0
         if self.sheet.cells % 10_000 == 0:
             self.sheet.refuse_large(self._limits)
 
     def _characters(self, text: str) -> None:
+        self._length += len(text)
+        if self._cell is not None and self._length > self._limits.cell_length:
+            raise Refused(Code.CELL_LENGTH, f"A cell has more than {self._limits.cell_length:,} characters.")
         if self._inside == "v" and len(self._text) < 40:
             self._text += text
 
