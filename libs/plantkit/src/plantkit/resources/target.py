@@ -120,7 +120,7 @@ def _told_as_is(event: type[Event], row: Any, facts: Mapping[str, Any]) -> Event
     state = dict(zip(form.columns, form.read(values), strict=True))
     for name in form.composed:
         state[name] = getattr(row, name)
-    told = {**form.blank, "version": values["version"], "state": as_is(form.state, state), **facts}
+    told = {"version": values["version"], "state": as_is(form.state, state), **form.blank, **facts}
     made: Event = as_is(event, told)
     return made
 

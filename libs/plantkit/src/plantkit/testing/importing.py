@@ -32,15 +32,15 @@ class ImportSender:
         self.subscription: Subscription = found[0]
         self._versions = itertools.count(1)
 
-    async def send(self, target: str, rows: Rows, **given: Any) -> RowResults:
+    async def send(self, target: str, said: Rows, /, **given: Any) -> RowResults:
         """One batch, and what became of it."""
-        batch = self.batch(target, rows, **given)
+        batch = self.batch(target, said, **given)
         [result] = await self.deliver([batch])
         return result
 
-    def batch(self, target: str, rows: Rows, **given: Any) -> RowBatch:
+    def batch(self, target: str, said: Rows, /, **given: Any) -> RowBatch:
         """Rows are numbered from 2, as below a header."""
-        columns = tuple(dict.fromkeys(name for row in rows for name in row))
+        columns = tuple(dict.fromkeys(name for row in said for name in row))
         about: dict[str, Any] = {
             "import_id": new_id(),
             "phase": "commit",
@@ -51,7 +51,7 @@ class ImportSender:
             "uploaded_by": "planner-1",
             "roles": (Role.PLANNER,),
             "columns": columns,
-            "rows": [[number, *(row.get(name) for name in columns)] for number, row in enumerate(rows, start=2)],
+            "rows": [[number, *(row.get(name) for name in columns)] for number, row in enumerate(said, start=2)],
         }
         return RowBatch.model_validate(about | given)
 

@@ -8,9 +8,11 @@ from urllib.parse import quote
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI
 
 from plantkit.resources.resource import Resource
 from plantkit.testing.database import TestDatabase
+from plantkit.testing.importing import ImportSender
 
 Body = dict[str, Any]
 Headers = dict[str, str]
@@ -38,8 +40,11 @@ class ResourceCase:
     used_by: ClassVar[tuple[Resource[Any, Any], Body, str] | None] = None
 
     @pytest.fixture(autouse=True)
-    async def _given(self, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, database: TestDatabase) -> None:
+    async def _given(
+        self, app: FastAPI, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, database: TestDatabase
+    ) -> None:
         self.client, self.anonymous, self.database = client, anonymous, database
+        self.imports = ImportSender(app, database)
         self.plural, self.key = self.resource.contract.plural, self.resource.contract.key
         self.url, self.table = f"/api/v1/{self.plural}", self.resource.listing.table.name
         for resource, body in self.requires:

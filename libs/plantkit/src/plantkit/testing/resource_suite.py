@@ -5,12 +5,13 @@ import asyncio
 import orjson
 from jsonschema import Draft202012Validator
 
+from plantkit.testing.resource_imports import Imports
 from plantkit.testing.resource_refusals import Refusals
 from plantkit.testing.watch import audit_entries, nothing_written
 from takt_contracts.resource import Change
 
 
-class ResourceSuite(Refusals):
+class ResourceSuite(Refusals, Imports):
     """Inherit, and say what a good one, a change and bad values look like (see `ResourceCase`)."""
 
     async def test_what_is_created_is_read_back_and_told(self) -> None:
