@@ -1,15 +1,15 @@
-"""`python -m bench commands|imports|relay`: run, print the table, keep the JSON. Exit code 1 when a must is missed."""
+"""`python -m bench commands|imports|relay|visible`: run, print the table, keep the JSON. Exit 1: a must was missed."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import commands, imports, relay, report
+from bench import commands, imports, relay, report, visible
 
 
 def main() -> int:
     given = _parser().parse_args()
-    benches = {"commands": _commands, "imports": _imports, "relay": _relay}
+    benches = {"commands": _commands, "imports": _imports, "relay": _relay, "visible": _visible}
     return benches[given.bench](given)
 
 
@@ -40,13 +40,24 @@ def _relay(given: argparse.Namespace) -> int:
     return 0 if all(verdict.is_met for verdict in verdicts) else 1
 
 
+def _visible(given: argparse.Namespace) -> int:
+    pace = visible.Pace(given.rounds, given.rate, given.seconds)
+    rounds = visible.run(pace)
+    title = f"visible: {pace.rounds} rounds of {pace.seconds:g} s, {pace.rate} orders/s offered"
+    print(report.render(title, "orders/s", rounds, []), visible.verdict(rounds), sep="\n")
+    limits = {"must_ms": visible.MUST_MS, "aim_ms": visible.AIM_MS}
+    report.write(given.json, "visible", rounds, [], pace=vars(pace), p99=limits)
+    return 0 if visible.is_met(rounds) else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "takt bench", description="What we claim, beside the peers it is measured against."
     )
     benches = parser.add_subparsers(dest="bench", required=True)
-    for name, about in (("commands", commands.__doc__), ("imports", imports.__doc__), ("relay", relay.__doc__)):
-        one = benches.add_parser(name, description=about)
+    measured = {"commands": commands, "imports": imports, "relay": relay, "visible": visible}
+    for name, module in measured.items():
+        one = benches.add_parser(name, description=module.__doc__)
         one.add_argument("--rounds", type=int, default=5)
         one.add_argument("--json", type=Path, default=Path("bench") / "results" / f"{name}.json")
         if name == "commands":
@@ -54,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--connections", type=int, default=16)
         elif name == "imports":
             one.add_argument("--rows", type=int, default=100_000)
+        elif name == "visible":
+            one.add_argument("--rate", type=int, default=500, help="orders a second")
+            one.add_argument("--seconds", type=float, default=10.0, help="of each round")
         else:
             one.add_argument("--rows", type=int, default=40_000)
             one.add_argument("--aggregates", type=int, default=2_000)

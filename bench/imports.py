@@ -7,12 +7,10 @@ complete; a peer's from "go" (everything imported) until its table is committed.
 
 import asyncio
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ import httpx
 
 from bench.imports_file import ITEMS, WORKPLACES, Book, write
 from bench.imports_peers import PEERS
-from bench.machine import Child, child, cpu_s, family_peak_mib
+from bench.machine import Child, child, cpu_s, family_peak_mib, stack
 from bench.report import Claim, Round, Verdict, judge
 
 MUST, AIM = 5.0, 10.0
@@ -40,7 +38,7 @@ class Amount:
 
 
 def run(amount: Amount) -> tuple[list[Round], list[Verdict]]:
-    with tempfile.TemporaryDirectory(prefix="takt-bench-") as home, _stack(Path(home)) as status:
+    with tempfile.TemporaryDirectory(prefix="takt-bench-") as home, stack(Path(home)) as status:
         course = _Course(amount, status, Path(home))
         asyncio.run(course.prepare())
         rounds = list(course.run())
@@ -51,24 +49,6 @@ def _claims() -> Iterator[Claim]:
     for peer in ("pandas", "django"):
         yield Claim(title=f"ours / {_NAMES[peer]}", ours=_OURS, peer=_NAMES[peer], must=MUST, aim=AIM)
     yield Claim(title=f"ours / {_NAMES['copy']}", ours=_OURS, peer=_NAMES["copy"])
-
-
-@contextmanager
-def _stack(home: Path) -> Iterator[dict[str, Any]]:
-    home.chmod(0o755)  # the database may run as another user, who has to get in
-    data = ["--data", str(home / "data")]
-    _takt("up", "--detach", *data)
-    try:
-        yield json.loads(_takt("status", "--json", *data))
-    finally:
-        _takt("down", *data)
-
-
-def _takt(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "takt", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    return done.stdout
 
 
 class _Course:

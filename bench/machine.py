@@ -1,6 +1,7 @@
 """What the contestants stand on: one PostgreSQL with fsync, one Kafka, child processes, and what each of them used."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import asyncpg
@@ -39,6 +41,25 @@ def database_server() -> Iterator[Postgres]:
 def broker() -> Iterator[Kafka]:
     with tempfile.TemporaryDirectory(prefix="takt-bench-") as folder, Kafka.start(Path(folder) / "kafka") as cluster:
         yield cluster
+
+
+@contextmanager
+def stack(home: Path) -> Iterator[dict[str, Any]]:
+    """A whole stack, as `takt up` starts it; what `takt status --json` says of it."""
+    home.chmod(0o755)  # the database may run as another user, who has to get in
+    data = ["--data", str(home / "data")]
+    _takt("up", "--detach", *data)
+    try:
+        yield json.loads(_takt("status", "--json", *data))
+    finally:
+        _takt("down", *data)
+
+
+def _takt(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, "-m", "takt", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    return done.stdout
 
 
 def make_database(server: Postgres, name: str, *services: str) -> None:

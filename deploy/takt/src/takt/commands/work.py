@@ -109,7 +109,7 @@ def secrets(
 
 @app.command(context_settings=_PASS_ON)
 def bench(rest: Rest = None) -> None:
-    """Measure what we claim, beside the peers: `takt bench commands`, `takt bench relay`."""
+    """Measure what we claim, beside the peers: `takt bench commands|imports|relay|visible`."""
     from takt.work.tools import python
 
     raise typer.Exit(python("-m", "bench", *(rest or ()), group="bench"))
