@@ -25,7 +25,7 @@ from plantkit.ids import new_id
 from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
 
-LEASE_S = 15.0
+LEASE_S = 10.0
 POLL_S = 0.25
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """How long work rests after its first, second, ... failure; the last counts for all that follow."""

@@ -22,8 +22,8 @@ from takt_contracts.imports.files import Mode, OnDuplicate
 from takt_contracts.imports.jobs import ImportState, RowState, Totals
 from takt_contracts.imports.rows import Phase, RowBatch, RowResults
 
-WINDOW: Final = 8
-"""Batches of one import that are on their way at once; all of them where they take effect together."""
+WINDOW: Final = 16
+"""Batches of one import that are on their way at once: enough for its owner never to wait for us."""
 
 _SAVED = (
     "messages",
