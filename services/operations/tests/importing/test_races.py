@@ -104,3 +104,30 @@ async def facts(database, one):
     return [
         orjson.loads(each["payload"]) | {"cause": orjson.loads(each["headers"]).get("ce_causationid")} for each in found
     ]
+
+
+async def test_a_delivery_cut_off_at_any_moment_is_whole_or_not_there(imports, database):
+    for cut_ms in (1, 3, 6, 10, 15, 25, 40):
+        rows = [row() for _ in range(300)]
+        records = [imports.record(imports.batch("operations", rows[start : start + 100])) for start in (0, 100, 200)]
+        delivery = asyncio.create_task(imports.subscription.pipeline.consume(records))
+        await asyncio.sleep(cut_ms / 1000)
+        delivery.cancel()
+        await asyncio.gather(delivery, return_exceptions=True)
+        assert await landed(database, rows) in {(0, 0), (300, 300)}
+
+        await imports.subscription.pipeline.consume(records)
+        assert await landed(database, rows) == (300, 300)
+
+
+async def landed(database, rows):
+    """How many of the rows are operations, and how many facts tell of them."""
+    orders = [one["order_no"] for one in rows]
+    async with database.connect() as connection:
+        found = await connection.fetchrow(
+            "SELECT (SELECT count(*) FROM operations WHERE order_no = ANY($1)),"
+            " (SELECT count(*) FROM outbox"
+            "  WHERE aggregatetype = 'operation' AND split_part(aggregateid, '/', 1) = ANY($1))",
+            orders,
+        )
+    return tuple(found)
