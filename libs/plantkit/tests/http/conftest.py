@@ -20,7 +20,7 @@ from plantkit.http import openapi, problems
 from plantkit.http.consistency import Consistency
 from plantkit.http.etag import Match
 from plantkit.http.middleware import RequestScope
-from plantkit.http.route import Routes, allow, forwarded, guarded, keyed, matched, public
+from plantkit.http.route import Routes, allow, forwarded, guarded, keyed, matched, narrowed, public
 from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
 from plantkit.settings import Mode, ServiceSettings
@@ -87,6 +87,17 @@ async def patch_thing(code: Annotated[Code, Path()], body: Thing, match: Match) 
 @keyed
 async def act(code: Annotated[Code, Path()], body: Thing, request: Request) -> dict[str, str]:
     return {"key": request.state.keyed.key, "digest": request.state.keyed.request_sha256.hex()}
+
+
+def role_of_board(request: Request) -> frozenset[Role]:
+    return frozenset({Role.QUALITY}) if request.path_params["name"] == "quality" else frozenset()
+
+
+@router.get("/boards/{name}")
+@allow(Role.QUALITY, Role.OPERATOR)
+@narrowed(role_of_board)
+async def board(name: Annotated[str, Path()]) -> str:
+    return name
 
 
 @router.get("/lists")

@@ -228,3 +228,13 @@ def test_the_document_names_every_status_and_only_problem_documents_for_refusals
     assert {tuple(told["content"]) for told in refusals.values()} == {("application/problem+json",)}
     assert "HTTPValidationError" not in edge_app.openapi()["components"]["schemas"]
     assert "Problem" in edge_app.openapi()["components"]["schemas"]
+
+
+async def test_a_path_may_need_fewer_roles_than_its_endpoint(edge, signer):
+    operator, quality = signer.headers(Role.OPERATOR), signer.headers(Role.QUALITY)
+    refused = await edge.get("/boards/quality", headers=operator)
+
+    assert (refused.status_code, refused.json()["roles"]) == (403, ["QUALITY"])
+    assert (await edge.get("/boards/quality", headers=quality)).status_code == 200
+    assert (await edge.get("/boards/any", headers=operator)).status_code == 200
+    assert (await edge.get("/boards/quality", headers=signer.headers(Role.ADMIN))).status_code == 200
