@@ -110,7 +110,7 @@ class Reading:
         for index in self._candidates():
             sample = [chunk async for chunk in self._parser.chunks(index, SAMPLE)]
             found = self._wish.found([row for chunk in sample for row in chunk.sliced()])
-            if best is None or _quality(found) > _quality(best[2]):
+            if best is None or not best[1] or _quality(found) > _quality(best[2]):
                 best = index, sample, found
             if any(not one.missing for one in found):
                 break

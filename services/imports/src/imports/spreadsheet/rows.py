@@ -89,7 +89,8 @@ class Rows:
         ]
         self.fields = tuple(column.field for column in self._columns)
         self._key = [self.fields.index(field) for field in template.key]
-        self._beside = [at for at in range(len(self.fields)) if at not in self._key]
+        keys = {self._columns[at].place.column for at in self._key}
+        self._beside = [at for at, column in enumerate(self._columns) if column.place.column not in keys]
         self._whole = _whole(template, self.fields)
         self._template = template
         self._seen, self._after_gap, self._foot = 0, False, array("I")
