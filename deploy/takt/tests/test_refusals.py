@@ -93,7 +93,7 @@ def test_no_network_at_the_first_start(data: Path, tmp_path: Path) -> None:
 def test_pools_that_the_database_cannot_serve(data: Path) -> None:
     said = sentence(*UP, "--data", str(data), TAKT_OPERATIONS_DB_POOL_SIZE="80")
 
-    assert "add up to 104, more than max_connections - 10 = 90" in said
+    assert "add up to 108, more than max_connections - 10 = 90" in said
 
 
 def test_another_number_of_brokers(data: Path) -> None:

@@ -104,7 +104,7 @@ def test_two_stacks_live_side_by_side(up: Callable[..., dict[str, Any]]) -> None
 
 def test_what_is_killed_starts_again(up: Callable[..., dict[str, Any]]) -> None:
     running = up()
-    for name in ("operations", "postgres", "kafka", "services"):
+    for name in ("operations", "imports-worker", "postgres", "kafka", "services"):
         os.kill(running["pids"][name], signal.SIGKILL)
         until(lambda name=name: status(Path(running["data"]))["pids"].get(name) not in (None, running["pids"][name]))  # type: ignore[misc] # a default binds the loop's name
         until(lambda: all(is_healthy(running[service]) for service in SERVICES))
@@ -168,9 +168,9 @@ def _time_of(data: Path, name: str, words: str) -> str:
 def test_split_runs_every_loop_in_a_process_of_its_own(up: Callable[..., dict[str, Any]]) -> None:
     running = up("--split")
 
-    wanted = {f"{service}{loop}" for service in SERVICES for loop in ("", "-relay", "-consumers")}
+    wanted = {f"{service}{loop}" for service in SERVICES for loop in ("", "-relay", "-consumers")} | {"imports-worker"}
     assert set(running["pids"]) >= wanted
-    assert len({running["pids"][name] for name in wanted}) == 12
+    assert len({running["pids"][name] for name in wanted}) == 13
 
 
 def test_three_brokers(up: Callable[..., dict[str, Any]]) -> None:

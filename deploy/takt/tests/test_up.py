@@ -52,7 +52,7 @@ def test_status_names_addresses_processes_and_files(running: dict[str, Any]) -> 
     assert re.fullmatch(r"127\.0\.0\.1:\d+", running["kafka"])
     assert re.fullmatch(r"postgresql://127\.0\.0\.1:\d+/takt", running["postgres"])
     pids = status(running["data"])["pids"]  # another test may have made one of them start again
-    assert set(pids) >= {*SERVICES, "kafka", "postgres"}
+    assert set(pids) >= {*SERVICES, "imports-worker", "kafka", "postgres"}
     assert all(psutil.pid_exists(pid) for pid in pids.values())
 
 
