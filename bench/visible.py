@@ -27,6 +27,7 @@ MUST_MS, AIM_MS = 500.0, 100.0
 TABLES, CARD = "found in the tables", "found in the card, by HTTP"
 _WRITERS = 32
 _PROBED = 20
+_PROBE_PAUSE_S = 0.01
 _PAUSE_S = 0.004
 _LATE_S = 30.0
 _FIND = "SELECT order_no FROM gateway.card_operations WHERE order_no = ANY($1::text[])"
@@ -152,7 +153,7 @@ async def _make(owner: "Wire", order: str) -> float:
 
 async def _shown_after_ms(door: "Wire", order: str, told_at: float) -> float:
     while not await door.ask("GET", f"/api/v1/orders/{order}/card", wanted=200, other=404):
-        await asyncio.sleep(_PAUSE_S)
+        await asyncio.sleep(_PROBE_PAUSE_S)
     return (time.time() - told_at) * 1000
 
 

@@ -3,7 +3,7 @@
 Why:    one page shows what is known of an order, made of events alone (docs/adr/0009); what is made of events can be
         made again, so the last events are ordered by when they happened, no longer by when they arrived.
 Phase:  expand; the number of arrival goes at once, for only this table's one consumer knew it.
-Locks:  new tables; recent_events is locked for as long as a thousand rows take to rewrite.
+Locks:  new tables; recent_events is locked for as long as its thousand rows take to rewrite.
 Undo:   drops them; nothing is lost that the log does not hold. Recent events are numbered by time.
 """
 
@@ -139,7 +139,7 @@ def _by_time() -> None:
     op.create_primary_key("recent_events_pkey", "recent_events", ["entity", "subject", "version"], schema="gateway")
     newest = ["time", "entity", "subject", "version"]
     op.create_index("recent_events_newest_idx", "recent_events", newest, schema="gateway")
-    op.execute("COMMENT ON TABLE gateway.recent_events IS 'The last thousand events, by the time when they happened'")
+    op.execute("COMMENT ON TABLE gateway.recent_events IS 'The last events, by the time when they happened'")
 
 
 def downgrade() -> None:

@@ -9,8 +9,15 @@ from plantkit.messaging.read_models import ReadModel
 from plantkit.messaging.records import Delivery
 from takt_contracts.event import Event
 
+View = Callable[[type[Event]], type[Event]]
+"""Which model an event is read as, where the whole of it is more than a handler needs."""
 Handler = Callable[[Tx, Sequence[Delivery[Any]]], Awaitable[None]]
 BATCH = 2_000
+
+
+def whole(event: type[Event]) -> type[Event]:
+    """As the contract has it."""
+    return event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +30,7 @@ class Consumer:
     keeps_version: bool = False
     batch: int = BATCH
     model: ReadModel | None = None
+    view: View = whole
 
     async def __call__(self, tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
         await self.handler(tx, deliveries)
@@ -33,12 +41,17 @@ class Consumer:
 
     @property
     def types(self) -> Mapping[str, type[Event]]:
-        """Event classes by type on the wire."""
-        return {type_: event for event in self.events for type_ in event.types()}
+        """The models that events are read as, by type on the wire."""
+        return {type_: self.view(event) for event in self.events for type_ in event.types()}
 
 
 def consumes(
-    *events: type[Event], group: str, keeps_version: bool = False, batch: int = BATCH, model: ReadModel | None = None
+    *events: type[Event],
+    group: str,
+    keeps_version: bool = False,
+    batch: int = BATCH,
+    model: ReadModel | None = None,
+    view: View = whole,
 ) -> Callable[[Handler], Consumer]:
     """Make a consumer of `async def handler(tx, deliveries)`.
 
@@ -46,12 +59,12 @@ def consumes(
     the database. Its docstring says what happens when an event comes twice, and when it comes late.
     `group` is `<service>.<purpose>`. `keeps_version` says that the handler's own table refuses older versions; without
     it the kit remembers the newest version of every subject. `model` names the tables that this consumer alone writes:
-    readers can ask how fresh they are, and `takt rebuild` can make them again from the log.
+    readers can ask how fresh they are, and `takt rebuild` can make them again from the log. `view` reads less of each
+    event than its contract has: the owner has checked all of it, and to check it again may cost more than the handler.
     """
 
     def made(handler: Handler) -> Consumer:
-        return Consumer(
-            group=group, events=events, handler=handler, keeps_version=keeps_version, batch=batch, model=model
-        )
+        about: dict[str, Any] = {"keeps_version": keeps_version, "batch": batch, "model": model, "view": view}
+        return Consumer(group=group, events=events, handler=handler, **about)
 
     return made

@@ -5,14 +5,17 @@ from datetime import UTC, datetime
 from heapq import nlargest
 from typing import Any
 
+from pydantic import BaseModel
+
 from gateway.activity.model import MODEL
 from gateway.visibility import is_restricted
 from plantkit.db.tx import Tx
 from plantkit.messaging.consumer import consumes
 from plantkit.messaging.records import Delivery
 from takt_contracts import catalog
+from takt_contracts.event import Event
 
-KEPT = 1_000
+KEPT = 500
 GROUP = "gateway.activity"
 TOLD = tuple(event for event in catalog.event_classes() if not is_restricted(event.topic))
 
@@ -40,7 +43,17 @@ WHERE (recent_events.time, recent_events.entity, recent_events.subject, recent_e
 """
 
 
-@consumes(*TOLD, group=GROUP, keeps_version=True, model=MODEL)
+class AnyState(BaseModel):
+    """Some object. What it holds is not looked at here."""
+
+
+class AnyEvent(Event):
+    """As much of an event as is needed to keep it."""
+
+    state: AnyState
+
+
+@consumes(*TOLD, group=GROUP, keeps_version=True, model=MODEL, view=lambda _: AnyEvent)
 async def keep_activity(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
     """One statement for the states, one for the events, one to forget.
 

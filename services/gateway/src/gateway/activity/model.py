@@ -30,6 +30,6 @@ RECENT_EVENTS = Table(
     Column("type", Text, nullable=False),
     Column("event", JSONB, nullable=False, comment="the CloudEvent in JSON"),
     Index("recent_events_newest_idx", "time", "entity", "subject", "version"),
-    comment="The last thousand events, by the time when they happened",
+    comment="The last events, by the time when they happened",
 )
 MODEL = ReadModel(name="activity", tables=(SUBJECTS, RECENT_EVENTS))

@@ -5,12 +5,13 @@ from typing import Any
 
 from gateway.order_card.model import MODEL
 from gateway.order_card.rules import cause_of, fact_of, orders_of
+from gateway.order_card.seen import SeenOperation, seen_as
 from plantkit.db.tx import Tx
 from plantkit.messaging.consumer import consumes
 from plantkit.messaging.records import Delivery
 from takt_contracts import catalog
 from takt_contracts.imports.jobs import ImportMoved
-from takt_contracts.operations.production import OperationCreated, OperationEvent
+from takt_contracts.operations.production import OperationCreated
 from takt_contracts.records.record_types import RecordTypeCreated, RecordTypeEvent
 from takt_contracts.records.records import RecordCreated, RecordDeleted, RecordEvent
 
@@ -68,14 +69,14 @@ WHERE known.version < excluded.version
 """
 
 
-@consumes(*TOLD, group=GROUP, keeps_version=True, model=MODEL)
+@consumes(*TOLD, group=GROUP, keeps_version=True, model=MODEL, view=seen_as)
 async def keep_cards(tx: Tx, deliveries: Deliveries) -> None:
     """States by subject, ledger entries and import rows by the event that told them.
 
     Delivered twice: the inbox drops the second, and every table would. Late: an older version changes no state, while
     its entry and its row are kept; and no table needs what another topic tells.
     """
-    operations = [one for one in deliveries if isinstance(one.event, OperationEvent)]
+    operations = [one for one in deliveries if isinstance(one.event, SeenOperation)]
     await _write(tx, _OPERATIONS, [_operation(one) for one in _newest(operations)])
     await _write(tx, _ENTRIES, list(_entries(operations)))
     await _write(tx, _IMPORT_ROWS, list(_import_rows(operations)))
@@ -111,7 +112,7 @@ def _operation(one: Delivery[Any]) -> tuple[Any, ...]:
 def _entries(operations: Deliveries) -> Iterable[tuple[Any, ...]]:
     """Any fact about an operation may carry one."""
     for one in operations:
-        entry = getattr(one.event, "entry", None)
+        entry = one.event.entry
         if entry is not None:
             state, text = one.event.state, entry.model_dump_json()
             yield entry.id, state.order_no, state.operation_no, one.version, entry.booked_at, text

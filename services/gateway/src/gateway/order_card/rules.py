@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from takt_contracts.operations.production import Status
 
@@ -12,10 +11,10 @@ _CAUSE: Final = re.compile(r"imports/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12
 _QUANTITIES: Final = ("qty_desired", "qty_processed", "qty_good", "qty_scrap", "qty_rework")
 
 
-def cause_of(causationid: str | None) -> tuple[UUID, int] | None:
-    """Import and row that an event came from; None when it was caused by something else."""
+def cause_of(causationid: str | None) -> tuple[str, int] | None:
+    """Id of the import and number of the row that an event came from; None when it was caused by something else."""
     found = _CAUSE.fullmatch(causationid or "")
-    return None if found is None else (UUID(found[1]), int(found[2]))
+    return None if found is None else (found[1], int(found[2]))
 
 
 def orders_of(about: Iterable[str]) -> list[str]:
