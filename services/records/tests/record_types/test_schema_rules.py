@@ -133,6 +133,13 @@ WIDER = {
     "higher": changed(size={"maximum": 11}),
     "nothing required": changed(required=[]),
     "open": changed(additionalProperties=True),
+    "an optional field beside optional ones": {
+        **PRESENT,
+        "properties": {
+            **PRESENT["properties"],
+            **{f"n{n}": {"anyOf": [{"type": "null"}, {"type": "string", "maxLength": 9}]} for n in range(30)},
+        },
+    },
     "a shared part": changed(word={"$ref": "#/$defs/w"}) | {"$defs": {"w": {"type": "string", "maxLength": 5}}},
 }
 NARROWER = {
@@ -158,6 +165,26 @@ def test_a_schema_may_take_more(name: str) -> None:
 def test_a_schema_may_not_take_less(name: str) -> None:
     with pytest.raises(SchemaIncompatible):
         refuse_incompatible(checked(PRESENT), checked(NARROWER[name]))
+
+
+def choices(count: int) -> Json:
+    return {
+        "type": "object",
+        "allOf": [{"anyOf": [{"required": [f"a{n}"]}, {"required": [f"b{n}"]}]} for n in range(count)],
+    }
+
+
+@pytest.mark.parametrize("count", [2, 5, 6, 7, 40, 90])
+def test_a_schema_of_many_alternatives_is_not_compared_for_long(count: int) -> None:
+    """Beyond a number of them it is not compared at all: then only its words for people may change."""
+    old, new = checked(choices(count)), checked({**choices(count), "maxProperties": 500})
+    started = time.perf_counter()
+
+    with pytest.raises(SchemaIncompatible):
+        refuse_incompatible(old, new)
+    refuse_incompatible(old, checked({**choices(count), "title": "Said better"}))
+
+    assert time.perf_counter() - started < 3
 
 
 def test_a_new_field_of_an_open_schema_is_refused_because_it_might_have_been_there() -> None:

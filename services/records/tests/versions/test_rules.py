@@ -90,9 +90,18 @@ def test_a_refusal_does_not_repeat_what_it_is_about() -> None:
             },
             {"a": [0] * 60_000},
         ),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"items": {"$ref": "#/$defs/d0"}}},
+                "$defs": {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(4)}
+                | {"d4": {"type": "null"}},
+            },
+            {"a": [0] * 3000},
+        ),
         ({"type": "object", "properties": {"a": {"pattern": "^(a|aa)+$"}}}, {"a": "a" * 100_000 + "b"}),
     ],
-    ids=["missing", "items", "choices", "pattern"],
+    ids=["missing", "items", "choices", "references", "pattern"],
 )  # fmt: skip
 def test_the_worst_content_costs_little_and_is_still_told_what_is_wrong(schema: Json, content: Json) -> None:
     text = types.checked(schema)

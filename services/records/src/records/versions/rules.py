@@ -38,8 +38,7 @@ def checked(content: Mapping[str, Any], schema_text: str) -> str:
         _refuse([FieldError(pointer="/content", code="field.range", detail=f"Should have at most {LONGEST} bytes.")])
     schema = compiled(schema_text)
     if not schema.validator.is_valid(value):
-        cost = len(schema_text) // 8 + 1  # words and choices are hardly shorter
-        if cost * nodes(value) <= _MOST_CHECKS and cost * len(text) <= _MOST_COPIED:
+        if schema.words * nodes(value) <= _MOST_CHECKS and schema.words * len(text) <= _MOST_COPIED:
             _refuse(error for one in schema.validator.iter_errors(value) for error in _said(one))
         _refuse(_said(_first(schema.validator, value)))
     return text
