@@ -5,7 +5,7 @@ import pytest
 from imports.jobs.consumers import take_answers
 from plantkit.ids import new_id
 from services.imports.tests.jobs.plant import Plant, applied, sheet, sums_up
-from takt_contracts.imports.jobs import ImportState
+from takt_contracts.imports.jobs import Import, ImportState
 from takt_contracts.roles import Role
 
 pytestmark = pytest.mark.db
@@ -179,6 +179,10 @@ async def test_imports_are_listed_filtered_and_paged(plant: Plant):
     assert [one["id"] for one in done] == ids[2::-1]
     assert done[0]["totals"]["created"] == 1
     assert set(done[0]) == {"id", "totals", "reason"}
+    every = ",".join(Import.model_fields)
+    query = {"uploaded_by": "planner-9", "limit": 1, "fields": every}
+    [whole] = (await plant.client.get("/api/v1/imports", params=query)).json()["data"]
+    assert whole == await plant.read(ids[0])  # type: ignore[arg-type]  # a text is as good in a path
     for wrong in ({"colour": "x"}, {"sort": "colour"}, {"state": "gone"}):
         assert (await plant.client.get("/api/v1/imports", params=wrong)).status_code == 400
     await plant.order(ids[3], "cancel")  # type: ignore[arg-type]  # a text is as good in a path

@@ -114,6 +114,10 @@ class Import(Aggregate):
         return _WARNINGS.validate_json(self.warnings_json)
 
     @property
+    def archived_at(self) -> None:
+        """Imports are kept as they ended."""
+
+    @property
     def roles(self) -> tuple[Role, ...]:
         return tuple(Role(word) for word in self.held_roles.split())
 

@@ -40,6 +40,7 @@ LISTING: Final = Listing(
         "mapping": ("mapping_json",),
         "suggestions": ("suggestions_json",),
         "warnings": ("warnings_json",),
+        "archived_at": (),
     },
 )  # fmt: skip
 
