@@ -7,6 +7,7 @@ frames to stdout. Before the first byte of the file is read the process gives up
 import os
 import resource
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -39,6 +40,7 @@ _NOT_TEXT: Final = (
 _MARKUP: Final = (b"<!doctype", b"<html", b"<?xml", b"<svg", b"<table", b"{\\rtf")
 
 File = Workbook | Delimited
+Answer = dict[str, Any]
 
 
 def main(argv: list[str]) -> None:
@@ -46,22 +48,25 @@ def main(argv: list[str]) -> None:
     limits = Limits(**orjson.loads(argv[2]))
     shut_in(limits)
     with os.fdopen(int(argv[1]), "rb") as file:
-        try:
-            serve(file, limits)
-        except Refused as refused:
-            tell({"refused": [refused.code, refused.detail]})
-        except MemoryError:
-            tell({"refused": [Code.MEMORY, "Reading the file needs more memory than it may have."]})
+        for told in answers(file, limits, sys.stdin.buffer):
+            sys.stdout.buffer.write(framed(told))
+            sys.stdout.buffer.flush()
 
 
-def serve(file: BinaryIO, limits: Limits) -> None:
-    opened = open_file(file, limits)
-    tell({"sheets": opened.sheets()})
-    for line in sys.stdin.buffer:
-        order = orjson.loads(line)
-        for chunk in opened.chunks(order["sheet"], order["most"]):
-            tell({"chunk": chunk.as_json()})
-        tell({"end": True})
+def answers(file: BinaryIO, limits: Limits, orders: Iterable[bytes]) -> Iterator[Answer]:
+    """The sheets, then what each order asks for. A refusal is the last answer."""
+    try:
+        opened = open_file(file, limits)
+        yield {"sheets": opened.sheets()}
+        for line in orders:
+            order = orjson.loads(line)
+            for chunk in opened.chunks(order["sheet"], order["most"]):
+                yield {"chunk": chunk.as_json()}
+            yield {"end": True}
+    except Refused as refused:
+        yield {"refused": [refused.code, refused.detail]}
+    except MemoryError:
+        yield {"refused": [Code.MEMORY, "Reading the file needs more memory than it may have."]}
 
 
 def open_file(file: BinaryIO, limits: Limits) -> File:
@@ -84,11 +89,6 @@ def _of_old(file: BinaryIO) -> Refused:
     if "EncryptedPackage".encode("utf-16-le") in file.read(1 << 20):
         return Refused(Code.ENCRYPTED, "The workbook is protected by a password; save it without one.")
     return Refused(Code.UNSUPPORTED, "The file is of the kind before XLSX; save it as .xlsx.")
-
-
-def tell(message: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(framed(message))
-    sys.stdout.buffer.flush()
 
 
 def shut_in(limits: Limits) -> None:

@@ -2,7 +2,7 @@
 
 The end of a table. After an empty row, a row without its whole key, or with nothing beside it, is a legend, a total or
 a note and no data, and so are those that follow. Should a row with a key and more follow after all, then the table went
-on, and what was left out is reported as rows without a key. Nothing is dropped in silence from inside a table.
+on, and they are taken as rows of it. Nothing is dropped in silence from inside a table.
 """
 
 from array import array
@@ -24,6 +24,7 @@ from takt_contracts.template import ImportTemplate
 MOST_BYTES: Final = 448 * 1024
 """Of the rows of a batch; what a message adds to them fits into what is left of 512 KiB."""
 _SHOWN: Final = 80
+_LONGEST_FOOT: Final = 1000
 _EMPTY_COLUMN: Final[Mapping[str, Any]] = {"k": "p", "v": ()}
 
 
@@ -93,7 +94,8 @@ class Rows:
         self._beside = [at for at, column in enumerate(self._columns) if column.place.column not in keys]
         self._whole = _whole(template, self.fields)
         self._template = template
-        self._seen, self._after_gap, self._foot = 0, False, array("I")
+        self._seen, self._after_gap = 0, False
+        self._foot: list[_Row] = []
 
     def take(self, chunk: Chunk) -> list[Batch]:
         """What the chunk's rows below the header become."""
@@ -123,93 +125,70 @@ class Rows:
         )
 
     def _take_plain(self, work: "_Work") -> None:
-        for at in range(len(work.rows)):
-            self._keep(work, at)
+        for at, row in enumerate(work.rows):
+            self._keep(work, _Row(work.first + at, row, at, work))
 
     def _take_one(self, work: "_Work", at: int) -> None:
-        row = work.rows[at]
-        if all(value is None for value in row):
+        row = _Row(work.first + at, work.rows[at], at, work)
+        if all(value is None for value in row.values):
             self._after_gap = True
-            return
-        keyed = not any(row[key] is None for key in self._key)
-        whole = keyed and (not self._beside or any(row[other] is not None for other in self._beside))
-        if not whole and (self._after_gap or self._foot):
-            self._foot.append(work.first + at)
-            return
-        self._resume(work)
-        self._after_gap = False
-        self._keep(work, at)
+        elif self._is_below(row) and len(self._foot) < _LONGEST_FOOT:
+            self._foot.append(row)
+        else:
+            for held in [*self._foot, row]:
+                self._keep(work, held)
+            self._foot, self._after_gap = [], False
 
-    def _resume(self, work: "_Work") -> None:
-        """The table went on: what looked like its end was rows without a key."""
-        for number in self._foot:
-            self._seen += 1
-            work.errors.append(
-                self._error(number, self._key[0], None, Bad("cell.required", self._expected(self._key[0]), _IN_TABLE))
-            )
-            work.rejected.append(number)
-        self._foot = array("I")
+    def _is_below(self, row: "_Row") -> bool:
+        """Whether the row looks like what stands below a table."""
+        if not (self._after_gap or self._foot):
+            return False
+        keyed = all(row.values[key] is not None for key in self._key)
+        return not keyed or bool(self._beside and all(row.values[other] is None for other in self._beside))
 
-    def _keep(self, work: "_Work", at: int) -> None:
+    def _keep(self, work: "_Work", row: "_Row") -> None:
         """A row of data: valid, or rejected with each of its reasons."""
         self._seen += 1
-        number, row = work.first + at, work.rows[at]
-        errors = [
-            self._error(number, where, work.cell(where, at), value)
-            for where, value in enumerate(row)
-            if type(value) is Bad
-        ]
+        errors = [self._error(row, at, value) for at, value in enumerate(row.values) if type(value) is Bad]
         errors += [
-            self._error(number, key, None, Bad("cell.required", self._expected(key), _NEEDS_KEY))
+            self._error(row, key, Bad("cell.required", self._columns[key].converter.expected, _NEEDS_KEY))
             for key in self._key
-            if row[key] is None
+            if row.values[key] is None
         ]
-        errors = errors or self._wrong_as_a_whole(number, row) or self._duplicate(work, at, number, row)
+        errors = errors or self._wrong_as_a_whole(row) or self._duplicate(row)
         if errors:
             work.errors.extend(errors)
-            work.rejected.append(number)
+            work.rejected.append(row.number)
         else:
-            work.kept.append([number, *row])
+            work.kept.append([row.number, *row.values])
 
-    def _wrong_as_a_whole(self, number: int, row: tuple[Any, ...]) -> list[CellError]:
+    def _wrong_as_a_whole(self, row: "_Row") -> list[CellError]:
         """Rules between fields, where the row has all that they need."""
         if self._whole is None:
             return []
+        said = {field: value for field, value in zip(self.fields, row.values, strict=True) if value is not None}
         try:
-            self._whole.model_validate(
-                {field: value for field, value in zip(self.fields, row, strict=True) if value is not None}
-            )
+            self._whole.model_validate(said)
         except ValidationError as wrong:
             if any(error["type"] == "missing" for error in wrong.errors()):
                 return []
-            where = wrong.errors()[0]["loc"]
-            at = self.fields.index(str(where[0])) if where and where[0] in self.fields else self._key[0]
-            return [self._error(number, at, row[at], Bad("row.invalid", self._expected(at), hint_of(wrong)))]
+            field = next((str(name) for name in wrong.errors()[0]["loc"] if name in self.fields), None)
+            at = self._key[0] if field is None else self.fields.index(field)
+            return [self._error(row, at, Bad("row.invalid", self._columns[at].converter.expected, hint_of(wrong)))]
         return []
 
-    def _duplicate(self, work: "_Work", at: int, number: int, row: tuple[Any, ...]) -> list[CellError]:
-        first = self._keys.first(tuple([row[key] for key in self._key]), number)
-        if first == number:
+    def _duplicate(self, row: "_Row") -> list[CellError]:
+        first = self._keys.first(tuple([row.values[key] for key in self._key]), row.number)
+        if first == row.number:
             return []
-        where = self._key[-1]
-        return [
-            self._error(
-                number,
-                where,
-                work.cell(where, at),
-                Bad("row.duplicate-key", "a key that no row above has", f"Row {first} has the same key."),
-            )
-        ]
+        bad = Bad("row.duplicate-key", "a key that no row above has", f"Row {first} has the same key.")
+        return [self._error(row, self._key[-1], bad)]
 
-    def _expected(self, at: int) -> str:
-        return self._columns[at].converter.expected
-
-    def _error(self, row: int, at: int, cell: Any, bad: Bad) -> CellError:
+    def _error(self, row: "_Row", at: int, bad: Bad) -> CellError:
         column = self._columns[at]
-        value = shown(cell)[:_SHOWN] or None
-        place = column.place
+        place, value = column.place, shown(row.cell(at))[:_SHOWN] or None
         return CellError(
-            row, place.column, place.letter, place.header, column.field, value, bad.expected, bad.code, bad.hint
+            row.number, place.column, place.letter, place.header, column.field, value, bad.expected, bad.code, bad.hint
         )
 
     def _batches(self, work: "_Work") -> Iterator[Batch]:
@@ -223,7 +202,6 @@ class Rows:
 
 
 _NEEDS_KEY: Final = "A row is known by this; without it nobody can say what the row is about."
-_IN_TABLE: Final = "The row stands inside the table and has no complete key: complete it, or take it out."
 
 
 class _Work:
@@ -238,6 +216,19 @@ class _Work:
     def cell(self, column: int, at: int) -> Any:
         values = self._cells[column]["v"]
         return (tuple(values[at]) if isinstance(values[at], list) else values[at]) if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A converted row and the way back to its cells."""
+
+    number: int
+    values: tuple[Any, ...]
+    at: int
+    work: _Work
+
+    def cell(self, column: int) -> Any:
+        return self.work.cell(column, self.at)
 
 
 def _converter(
