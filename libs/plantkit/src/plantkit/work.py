@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from plantkit.db.engine import LOST_CONNECTION, Database
 from plantkit.db.row import Row
 from plantkit.db.tx import Tx
-from plantkit.errors import DomainError
+from plantkit.errors import DomainError, Unavailable
 from plantkit.ids import new_id
 from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
@@ -29,6 +29,8 @@ LEASE_S = 10.0
 POLL_S = 0.25
 BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 """How long work rests after its first, second, ... failure; the last counts for all that follow."""
+AWAY_S = 5.0
+"""How long it rests when what it needs was away; that is no failure of the work."""
 
 _TROUBLE = (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION)
 log = logs.get(__name__)
@@ -43,7 +45,7 @@ class Work(Row):
     not_before: Mapped[datetime]
     owner: Mapped[str | None] = mapped_column(String(40))
     epoch: Mapped[int] = mapped_column(BigInteger, comment="fencing number; grows with each owner")
-    attempts: Mapped[int] = mapped_column(Integer, comment="claims since it last got somewhere")
+    attempts: Mapped[int] = mapped_column(Integer, comment="claims since it was last begun")
     lease_until: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
@@ -219,7 +221,10 @@ class Crew:
         await _ended(doing, renewing)
         if not is_done:
             raise Fenced
-        if doing.exception() is not None and not isinstance(doing.exception(), Fenced):
+        failed = doing.exception()
+        if _is_away(failed):
+            await self._give_back(lease, AWAY_S, forgiven=True)
+        elif failed is not None and not isinstance(failed, Fenced):
             await self._give_back(lease, BACKOFF_S[min(lease.attempts, len(BACKOFF_S)) - 1])
         doing.result()
 
@@ -235,6 +240,11 @@ class Crew:
         """When the database is away the lease runs out by itself."""
         with suppress(*_TROUBLE):
             await self._desk.put_off(lease, rest_s, forgiven=forgiven)
+
+
+def _is_away(failed: BaseException | None) -> bool:
+    """Whether something that the work needs is away, which says nothing about the work."""
+    return isinstance(failed, Unavailable | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
 
 
 async def _ended(*tasks: asyncio.Future[None]) -> None:

@@ -14,6 +14,7 @@ from plantkit.clock import utc_now
 from plantkit.db.engine import Database
 from plantkit.db.row import Row, schema
 from plantkit.db.tx import Origin, Tx
+from plantkit.errors import Unavailable
 from plantkit.ids import new_id
 from plantkit.messaging.wake import Wake
 from plantkit.settings import ServiceSettings
@@ -182,13 +183,14 @@ class Hands:
 
     def __init__(self, db: Database, *, most: int = 2, lease_s: float = 15.0) -> None:
         self.db, self.open, self.seen, self.failing = db, asyncio.Event(), list[Lease](), 0
+        self.error: Exception = OSError("no room left")
         self.wake = Wake()
         self.crew = Crew(Desk(db, Chore, lease_s=lease_s), self.do, most=most, wake=self.wake, poll_s=0.02)
 
     async def do(self, lease: Lease) -> None:
         self.seen.append(lease)
         if len(self.seen) <= self.failing:
-            raise OSError("the store is away")
+            raise self.error
         await self.open.wait()
         await in_tx(self.db, lambda tx: finish(tx, Chore, lease.id))
 
@@ -242,6 +244,16 @@ async def test_what_fails_rests_and_is_tried_again(db, desk):
         await run(db, "UPDATE chores SET not_before = clock_timestamp()")
         await hands.until(2)
         assert hands.seen[1].attempts == 2
+
+
+async def test_what_is_away_is_waited_for_and_counts_as_no_attempt(db, desk):
+    await add(db, "a")
+    async with Hands(db) as hands:
+        hands.failing, hands.error = 1, Unavailable("The store is away.")
+        await hands.until(1)
+        await asyncio.sleep(0.1)
+        resting = await state(db, hands.seen[0])
+        assert (resting["attempts"], resting["rests"] > timedelta(0)) == (0, True)
 
 
 async def test_a_crew_that_is_stopped_gives_back_what_it_holds_and_the_attempt_does_not_count(db, desk):

@@ -181,7 +181,7 @@ def _create_import_work() -> None:
         sa.Column("not_before", _TIME, nullable=False),
         sa.Column("owner", sa.String(length=40), nullable=True),
         sa.Column("epoch", sa.BigInteger(), nullable=False, comment="fencing number; grows with each owner"),
-        sa.Column("attempts", sa.Integer(), nullable=False, comment="claims since it last got somewhere"),
+        sa.Column("attempts", sa.Integer(), nullable=False, comment="claims since it was last begun"),
         sa.Column("lease_until", _TIME, nullable=True),
         sa.Column("finished_at", _TIME, nullable=True),
         sa.Column("created_at", _TIME, nullable=False),

@@ -121,6 +121,21 @@ async def test_a_file_that_no_attempt_survives_is_given_up(plant: Plant):
     assert (found["state"], found["reason"]["code"]) == ("failed", "import.gave-up")
 
 
+async def test_a_file_that_kills_every_attempt_in_its_middle_is_given_up_too(plant: Plant):
+    async def die() -> None:
+        raise Died
+
+    import_id = await plant.upload(sheet(2, 2, 2))
+    for _ in range(5):
+        with pytest.raises(Died):
+            await interrupting(plant, 2, die)(await plant.claim())
+        await plant.expire_leases()
+    await plant.work()
+    found = await plant.read(import_id)
+    assert (found["reason"]["code"], found["totals"]["rejected"]) == ("import.gave-up", 4)
+    assert await plant.sent(import_id) == []
+
+
 async def test_a_whole_that_was_half_sent_is_sent_to_its_end(plant: Plant):
     import_id = await plant.imported(sheet(*[1] * 20), mode="plan", atomic=True)
     await plant.order(import_id, "commit")

@@ -23,7 +23,7 @@ WITH stored AS (
     INSERT INTO import_batches (import_id, chunk, batch, first_row, last_row, row_count, rejected, rows, errors)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9))
 UPDATE import_work SET rows_read = $10, rows_rejected = rows_rejected + cardinality($7::bigint[]),
-    batches = batches + ($3::int IS NOT NULL)::int, attempts = 0
+    batches = batches + ($3::int IS NOT NULL)::int
 WHERE id = $1
 """
 _NEXT = """
