@@ -23,6 +23,7 @@ from takt_contracts.records.records import (
     RecordDeleted,
     RecordRevised,
     RecordState,
+    RecordVersion,
 )
 
 WORD = "nobody-may-see-this"
@@ -200,6 +201,14 @@ def test_the_digest_is_of_salt_and_content():
 def test_a_state_without_a_class_is_refused():
     with pytest.raises(ValidationError):
         RecordState.model_validate({name: HEALTH[name] for name in HEALTH if name != "access_class"})
+
+
+@pytest.mark.parametrize("model", [Record, RecordState, RecordVersion])
+def test_an_error_about_a_record_does_not_repeat_what_it_says(model):
+    with pytest.raises(ValidationError) as wrong:
+        model.model_validate(HEALTH | {"version": WORD, "content": WORD, "kind": WORD})
+
+    assert WORD not in str(wrong.value)
 
 
 def test_what_is_read_over_http_is_not_what_is_told():

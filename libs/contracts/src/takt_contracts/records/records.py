@@ -21,6 +21,10 @@ _KEY = rf"[^\s.{NOT_IN_CODE}]([^{NOT_IN_CODE}]{{0,38}}[^\s{NOT_IN_CODE}])?"
 _REFERENCE = rf"^[a-z][a-z-]{{0,39}}(/{_KEY}){{1,2}}$"
 
 
+_READ: Final = ConfigDict(extra="ignore", frozen=True, from_attributes=True, hide_input_in_errors=True)
+"""An error that is logged must not repeat the content it is about."""
+
+
 def _different(about: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(about)) < len(about):
         raise PydanticCustomError("about_value", "Should name each thing once.")
@@ -88,7 +92,7 @@ class RecordPatch(Fields):
 class RecordSummary(BaseModel):
     """A record in a list. Its content is read one by one."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+    model_config = _READ
 
     id: UUID = Field(examples=[_ID])
     record_type: TypeName
@@ -114,7 +118,7 @@ class Record(RecordSummary):
 class RecordVersion(BaseModel):
     """One version of a record. Of a deletion the content is null."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+    model_config = _READ
 
     version: Version
     kind: VersionKind
@@ -135,7 +139,7 @@ def _nothing(value: object) -> bool:
 class RecordState(BaseModel):
     """A record in the log. Of class `health` only the first five are there, whoever makes one and of whatever."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True)
+    model_config = _READ
 
     id: UUID = Field(examples=[_ID])
     record_type: TypeName
