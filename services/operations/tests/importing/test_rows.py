@@ -224,3 +224,23 @@ async def plant_now(database):
             "SELECT (SELECT md5(string_agg(o::text, '|' ORDER BY id)) FROM operations o),"
             " (SELECT count(*) FROM outbox WHERE aggregatetype = 'operation'), (SELECT count(*) FROM ledger_entries)"
         )
+
+
+async def test_an_answer_fits_into_the_log_however_much_is_wrong(imports):
+    wrong = dict.fromkeys(
+        ("workplace", "item", "planned_start", "planned_end", "due", "qty_desired", "status"), "x" * 60
+    )
+    rows = [row(**wrong) for _ in range(500)]
+    result = await imports.send("operations", rows)
+    assert set(result.states) == {"rejected"}
+    assert {refusal.row for refusal in result.refusals} == set(range(2, 502))
+
+
+async def test_values_before_that_are_too_many_for_the_log_are_left_out_and_the_states_are_told(imports):
+    keys = [f"WP-LONG-{number}" for number in range(400)]
+    for start in (0, 200):
+        long = [{"code": key, "name": "Cell", "description": "ö" * 2000} for key in keys[start : start + 200]]
+        assert set((await imports.send("workplaces", long)).states) == {"created"}
+    result = await imports.send("workplaces", [{"code": key, "description": None} for key in keys])
+    assert set(result.states) == {"updated"}
+    assert 0 < len(result.changes) < 400

@@ -63,7 +63,9 @@ class Aggregate(Row):
 
     def bind(self, now: datetime, as_read: Values | None = None, *, tell: "Tell | None" = None) -> Self:
         """Give it the time of the command, and how its facts are made. Done by `Tx` when a row is read or made."""
-        self.__dict__.update(_now=now, _as_read=as_read, _base=self.version, _tell=tell or _validated)
+        values = self.__dict__
+        values["_now"], values["_as_read"] = now, as_read
+        values["_base"], values["_tell"] = values["version"], tell or _validated
         return self
 
     @property

@@ -15,7 +15,7 @@ from takt_contracts.imports.rows import RowBatch, RowRefusal
 from takt_contracts.template import ImportTemplate, TemplateColumn
 
 FILL = "Fill the cell."
-_LONGEST = 500
+_LONGEST = 300
 _MOST_KNOWN = 5_000
 _CURE = "Correct the cell, or leave it empty where it may be."
 _TEXT = frozenset({str, type(None)})

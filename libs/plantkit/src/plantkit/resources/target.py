@@ -57,8 +57,8 @@ class Target:
     def new(self, fields: Mapping[str, Any], tx: Tx) -> Archivable:
         """A row at version 0. Its values were validated one by one, so that its facts need not be once more."""
         now = tx.now
-        made = self._loaded({**self._blank, **fields, "id": new_id(), "created_at": now, "updated_at": now})
-        return made.bind(now, tell=_told_as_is)
+        own = {"id": new_id(), "created_at": now, "updated_at": now}
+        return self._loaded({**self._blank, **fields, **own}).bind(now, tell=_told_as_is)
 
     def revived(self, values: Values, tx: Tx) -> Archivable:
         """A row that is there already."""

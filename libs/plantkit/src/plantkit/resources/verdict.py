@@ -2,7 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from itertools import accumulate
+from typing import Any, Final, Self, TypeVar
+
+from pydantic import BaseModel
 
 from plantkit.db.holds import Hold
 from plantkit.db.holds import unknown as unknown_reference
@@ -21,8 +24,11 @@ from takt_contracts.problem import FieldError
 from takt_contracts.resource import Change, Fields
 from takt_contracts.roles import Role
 
+M = TypeVar("M", bound=BaseModel)
 _CHANGING: Final = frozenset({RowState.CREATED, RowState.UPDATED})
 _STATES: Final = {Change.CREATED: RowState.CREATED, Change.UPDATED: RowState.UPDATED}
+_ROOM: Final = 250_000
+"""Bytes of an answer for what rows changed, and for the further reasons against them."""
 _CAUSE: Final = "_import_row"
 
 
@@ -111,7 +117,13 @@ class Verdicts:
         self.changes.clear()
 
     def results(self) -> RowResults:
-        refused = self.incoming.refused
+        """As the answer tells them. Of very many long ones some are left out, for an event must fit into the log: never
+        a state, nor the first reason against a row.
+        """
+        refused = sorted(self.incoming.refused.items())
+        first = [refusals[0] for _, refusals in refused]
+        more = [refusal for _, refusals in refused for refusal in refusals[1:]]
+        told = sorted(first + _that_fit(more, _ROOM), key=lambda refusal: refusal.row)
         return RowResults(
             import_id=self.batch.import_id,
             phase=self.batch.phase,
@@ -119,9 +131,15 @@ class Verdicts:
             target=self.batch.target,
             states=tuple(self.states),
             versions=tuple(self.versions),
-            refusals=tuple(refusal for place in sorted(refused) for refusal in refused[place]),
-            changes=tuple(self.changes[place] for place in sorted(self.changes)),
+            refusals=tuple(told),
+            changes=tuple(_that_fit([self.changes[place] for place in sorted(self.changes)], _ROOM)),
         )
+
+
+def _that_fit(told: Sequence[M], room: int) -> list[M]:
+    """The first ones, as many as `room` bytes hold."""
+    sizes = accumulate(len(one.model_dump_json().encode()) for one in told)
+    return [one for one, size in zip(told, sizes, strict=True) if size <= room]
 
 
 def cause_of(row: Archivable) -> int:

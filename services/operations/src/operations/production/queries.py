@@ -52,7 +52,7 @@ _OF_OPERATION = compile_statement(
     .limit(bindparam("limit"))
 )
 # The expression is that of the index outbox_workplace_idx, letter by letter.
-_WORKPLACE: ColumnElement[str] = literal_column("(payload::jsonb #>> '{state,workplace}')", Text)
+_WORKPLACE: ColumnElement[str] = literal_column("(payload::json #>> '{state,workplace}')", Text)
 _PLACE = tuple_(OUTBOX.c.time, OUTBOX.c.id)
 _AT_WORKPLACE = compile_statement(
     select(*_EVENT)
