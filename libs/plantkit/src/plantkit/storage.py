@@ -1,10 +1,14 @@
 """Files of any size, by key, in a local folder or in S3; obstore does it."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
@@ -17,6 +21,7 @@ StorageUrl = Annotated[
     ),
 ]
 _CHUNK_BYTES = 256 * 1024
+_UNFINISHED = re.compile(r"#\d+$")
 _PIECES_AT_ONCE = 2
 """Of 5 MiB each: what one file may hold of our memory while it is written."""
 
@@ -86,3 +91,18 @@ class Storage:
                 yield [str(one["path"]) for one in found if one["last_modified"] < before]
         except (obstore.exceptions.BaseError, OSError) as away:
             raise StorageAway(f"The files could not be listed: {type(away).__name__}.") from away
+
+    async def forget_unfinished(self, prefix: str, *, before: datetime) -> int:
+        """Remove what writers left that were killed in the middle; no key names it. In S3 a rule of the bucket does."""
+        if not self.url.startswith("file:"):
+            return 0
+        folder = Path(unquote(urlsplit(self.url).path)) / prefix
+        return await asyncio.to_thread(_remove_unfinished, folder, before.timestamp())
+
+
+def _remove_unfinished(folder: Path, before: float) -> int:
+    """The store writes `<key>#<number>` and renames it at the end."""
+    old = [path for path in folder.rglob("*#*") if _UNFINISHED.search(path.name) and path.stat().st_mtime < before]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)

@@ -1,5 +1,9 @@
 """Files by key, in a local folder."""
 
+import asyncio
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -78,3 +82,39 @@ async def test_keys_below_a_prefix_are_told_by_their_age(storage):
 
 async def test_an_empty_store_has_no_keys(storage):
     assert [some async for some in storage.keys("inbox/", before=utc_now())] == []
+
+
+KILLED_WHILE_WRITING = """
+import asyncio, os, signal, sys
+from plantkit.storage import Storage
+
+async def pieces():
+    for number in range(120):
+        yield b"x" * 100_000
+        if number == 110:
+            await asyncio.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(Storage(sys.argv[1]).put("inbox/2026-03-02/a", pieces()))
+"""
+
+
+async def test_what_a_killed_writer_left_is_no_object_and_goes_when_it_is_old(storage, tmp_path):
+    await storage.put("inbox/2026-03-02/b", b"whole")
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED_WHILE_WRITING, storage.url], timeout=30, check=False
+    )
+    left = [path.name for path in (tmp_path / "objects").rglob("a*")]
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(left) == 1
+    with pytest.raises(NoSuchObject):
+        await whole(storage, "inbox/2026-03-02/a")
+    assert await storage.forget_unfinished("inbox/", before=utc_now() - timedelta(hours=1)) == 0
+    assert await storage.forget_unfinished("inbox/", before=utc_now() + timedelta(minutes=1)) == 1
+    assert list((tmp_path / "objects").rglob("a*")) == []
+    assert await whole(storage, "inbox/2026-03-02/b") == b"whole"
+
+
+async def test_what_is_unfinished_in_a_bucket_is_the_bucket_s_to_forget():
+    assert await Storage("s3://plant/objects").forget_unfinished("inbox/", before=utc_now()) == 0

@@ -138,6 +138,20 @@ async def test_a_body_that_is_no_form_is_refused(admin, nothing_kept, name):
     await check()
 
 
+async def test_a_form_with_a_long_tail_behind_its_end_is_refused(admin, nothing_kept):
+    check = await nothing_kept()
+
+    async def pieces():
+        yield form([("file", "a.csv", CSV)], "b")
+        for _ in range(8):
+            yield b"x" * 10_000
+
+    answer = await admin.post(ITEMS, content=pieces(), headers=headers("b"))
+
+    assert answer.status_code == 400
+    await check()
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [

@@ -32,10 +32,11 @@ async def sweep(app: FastAPI) -> None:
 
 
 async def sweep_orphans(app: FastAPI) -> int:
-    """Delete the objects of this door that no row names: the process died between the store and the database."""
+    """Delete what was left when a process died while it wrote, or between the store and the database."""
     context: Context = app.state.context
-    storage, swept = desk_of(app).storage, 0
-    async for keys in storage.keys(INBOX, before=context.clock() - ORPHAN_AFTER):
+    storage, before = desk_of(app).storage, context.clock() - ORPHAN_AFTER
+    swept = await storage.forget_unfinished(INBOX, before=before)
+    async for keys in storage.keys(INBOX, before=before):
         ours = [key for key in keys if _OURS.fullmatch(key)]
         for key in set(ours) - await known_keys(context.db, ours):
             await storage.delete(key)
