@@ -19,6 +19,7 @@ from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
 from plantkit.messaging.broker import commit_client
 from plantkit.messaging.consumer import Consumer
+from plantkit.messaging.metrics import READ_MODEL_AS_OF
 from plantkit.messaging.provision import Places, partitions_of
 from plantkit.messaging.read_models import ReadModel
 from plantkit.observability import logs
@@ -43,6 +44,7 @@ SELECT $1, topic, CASE WHEN aside = 0 THEN clock_timestamp() - make_interval(sec
 FROM seen
 ON CONFLICT (model, topic) DO UPDATE SET as_of = greatest(known.as_of, excluded.as_of), lag = excluded.lag,
     aside = excluded.aside, passed = greatest(known.passed, excluded.passed), checked_at = excluded.checked_at
+RETURNING topic, extract(epoch FROM as_of)::float8
 """
 
 
@@ -109,7 +111,9 @@ class FreshnessKeeper:
             rows.append((topic, age_s, part.lag, sum(offset or 0 for offset in part.committed.values())))
         async with self._context.db.connection() as connection:
             columns = [list(column) for column in zip(*rows, strict=True)]
-            await connection.execute(_WRITE, self._model.name, self._consumer.group, *columns)
+            written = await connection.fetch(_WRITE, self._model.name, self._consumer.group, *columns)
+        for topic, as_of in written:
+            READ_MODEL_AS_OF.labels(self._model.name, topic).set(as_of or 0)
 
 
 def _only(places: Places, partitions: Collection[TopicPartition]) -> Places:

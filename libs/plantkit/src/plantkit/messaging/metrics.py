@@ -48,3 +48,8 @@ OFFSET_LOST = Gauge(
     "Partitions whose offset is gone or out of range; needs a rebuild",
     ["group"],
 )
+READ_MODEL_AS_OF = Gauge(
+    "takt_read_model_as_of_seconds",
+    "Unix time up to which a read model holds all that a topic told; 0 when it is not known",
+    ["model", "topic"],
+)
