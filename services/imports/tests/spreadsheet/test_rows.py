@@ -1,15 +1,25 @@
 """Headers, tables and their ends, keys, batches: what rows a sheet has."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from imports.spreadsheet import header
-from imports.spreadsheet.limits import Code, Refused
+from imports.spreadsheet.limits import Code as Refusal
+from imports.spreadsheet.limits import Limits, Refused
+from imports.spreadsheet.reading import open_file
 from imports.spreadsheet.rows import Keys
 from services.imports.tests.spreadsheet.reader import read
 from takt_contracts import catalog
 from takt_contracts.imports.jobs import MappedColumn
+from takt_contracts.resource import Fields, Kind
+from takt_contracts.roles import Role
+from takt_contracts.scalars import Code, Quantity
+from takt_contracts.template import ImportTemplate, TemplateColumn
 
 ITEMS, OPERATIONS = catalog.templates()["items"], catalog.templates()["operations"]
 
@@ -81,21 +91,21 @@ async def test_the_header_is_found_wherever_it_stands(of_text):
 @pytest.mark.parametrize(
     ("text", "wanted", "code"),
     [
-        ("Item,Item,Name\nA,B,C\n", "items", Code.DUPLICATE),
-        ("Order,Workplace\nWO-1,CNC-07\n", "operations", Code.MISSING),
-        ("Colour,Taste\nred,sweet\n", "items", Code.HEADER),
-        ("1,2\n3,4\n", None, Code.HEADER),
-        ("Item\nA\n", "spoons", Code.TEMPLATE),
+        ("Item,Item,Name\nA,B,C\n", "items", Refusal.DUPLICATE),
+        ("Order,Workplace\nWO-1,CNC-07\n", "operations", Refusal.MISSING),
+        ("Colour,Taste\nred,sweet\n", "items", Refusal.HEADER),
+        ("1,2\n3,4\n", None, Refusal.HEADER),
+        ("Item\nA\n", "spoons", Refusal.TEMPLATE),
     ],
     ids=lambda value: repr(str(value)),
 )
 async def test_a_table_that_cannot_be_mapped_is_refused(of_text, text, wanted, code):
-    if code is Code.HEADER and wanted is None:
+    if code is Refusal.HEADER and wanted is None:
         text = "\n\n,\n"
     with pytest.raises(Refused) as refused:
         await of_text(text, wanted)
 
-    assert refused.value.code == (Code.EMPTY if not text.strip() else code)
+    assert refused.value.code == (Refusal.EMPTY if not text.strip() else code)
 
 
 async def test_a_missing_key_is_named_by_its_title(of_text):
@@ -136,7 +146,7 @@ async def test_a_person_may_map_what_nothing_recognises(of_text):
 
 @pytest.mark.parametrize(
     ("named", "code"),
-    [(("name",), Code.MISSING), (("code", "code"), Code.DUPLICATE), (("code", "colour"), Code.MISSING)],
+    [(("name",), Refusal.MISSING), (("code", "code"), Refusal.DUPLICATE), (("code", "colour"), Refusal.MISSING)],
     ids=repr,
 )
 async def test_a_mapping_that_cannot_be_is_refused(of_text, named, code):
@@ -234,3 +244,47 @@ def test_many_keys_take_little_room():
 
     assert all(kept.first(f"PART-{n}", n) == n for n in range(1, 20_001))
     assert all(kept.first(f"PART-{n}", 99_999) == n for n in range(1, 20_001))
+
+
+class Span(Fields):
+    """A row with a rule that no field has alone."""
+
+    code: Code
+    low: Quantity
+    high: Quantity | None = None
+
+    @model_validator(mode="after")
+    def low_is_low(self) -> "Span":
+        if self.high is not None and self.high < self.low:
+            raise PydanticCustomError("span", "High should not be below low.")
+        return self
+
+
+def span_column(name, annotation, *, key=False, required=True):
+    return TemplateColumn(
+        field=name, title=name.capitalize(), synonyms=(), kind=Kind.TEXT if key else Kind.DECIMAL, key=key,
+        required=required, nullable=not required, opening=False, choices=(), description="", example=None,
+        annotation=annotation,
+    )  # fmt: skip
+
+
+async def test_rules_between_fields_hold_where_a_row_has_them(tmp_path):
+    columns = (
+        span_column("code", Code, key=True),
+        span_column("low", Quantity),
+        span_column("high", Quantity, required=False),
+    )
+    spans = ImportTemplate(id="spans", owner="x", name="span", write=Role.PLANNER, columns=columns, row=Span)
+    file = tmp_path / "spans.csv"
+    file.write_text("Code,Low,High\nA,1,2\nB,2,1\nC,,1\nD,5,\nA,1,2\n")
+    asked: dict[str, Any] = {"mapping": None, "sheet": None, "header_row": None, "limits": Limits(), "timezone": "UTC"}
+
+    async with open_file(file, {"spans": spans}, wanted="spans", **asked) as reading:
+        await reading.head()
+        [batch] = [batch async for batch in reading.batches()]
+
+    assert [row[1] for row in batch.rows] == ["A", "C", "D"]  # C is for its owner to judge, who knows what it has
+    assert [(error.row, error.code, error.hint) for error in batch.errors] == [
+        (3, "row.invalid", "High should not be below low."),
+        (6, "row.duplicate-key", "Row 2 has the same key."),
+    ]

@@ -110,7 +110,7 @@ class Rows:
         ]
         work = _Work(chunk.row + skipped, cells, list(zip(*values, strict=True)))
         if self._is_plain(values):
-            self._take_plain(work)
+            self._take_plain(work, zip(*(values[key] for key in self._key), strict=True))
         else:
             for at in range(len(work.rows)):
                 self._take_one(work, at)
@@ -118,15 +118,21 @@ class Rows:
 
     def _is_plain(self, values: Sequence[Sequence[Any]]) -> bool:
         """Every row has its key and no cell is wrong: what nearly all chunks are."""
-        if self._foot or self._after_gap:
+        if self._foot or self._after_gap or self._whole is not None:
             return False
         return not any(None in values[at] for at in self._key) and not any(
             Bad in set(map(type, column)) for column in values
         )
 
-    def _take_plain(self, work: "_Work") -> None:
-        for at, row in enumerate(work.rows):
-            self._keep(work, _Row(work.first + at, row, at, work))
+    def _take_plain(self, work: "_Work", keys: Iterator[tuple[Any, ...]]) -> None:
+        """Nothing can be wrong with a row but that its key was there before."""
+        first, keep = self._keys.first, work.kept.append
+        for number, (key, row) in enumerate(zip(keys, work.rows, strict=True), work.first):
+            if first(key, number) == number:
+                keep([number, *row])
+                self._seen += 1
+            else:
+                self._keep(work, _Row(number, row, number - work.first, work))
 
     def _take_one(self, work: "_Work", at: int) -> None:
         row = _Row(work.first + at, work.rows[at], at, work)
