@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("uploaded_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="uploads_pkey"),
         sa.UniqueConstraint("dataref", name="uploads_dataref_key"),
-        sa.CheckConstraint("bytes > 0", name="uploads_is_not_empty_check"),
+        sa.CheckConstraint("bytes > 0", name=op.f("uploads_is_not_empty_check")),
         sa.Index("uploads_uploaded_by_idx", "uploaded_by", "uploaded_at"),
         schema="gateway",
         comment="Files as they were handed in at the door",
