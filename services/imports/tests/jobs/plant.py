@@ -216,6 +216,12 @@ class Plant:
         given = {"idempotency-key": str(new_id())} | (headers or {})
         return await self.client.post(f"/api/v1/imports/{import_id}/{verb}", json=body, headers=given)
 
+    async def map(self, import_id: UUID, body: Any) -> httpx.Response:
+        """Map its columns by hand, on the version that is there."""
+        path = f"/api/v1/imports/{import_id}"
+        seen = (await self.client.get(path)).headers["etag"]
+        return await self.client.put(f"{path}/mapping", json=body, headers={"if-match": seen})
+
     async def execute(self, statement: str, *given: Any) -> None:
         async with self.database.connect() as connection:
             await connection.execute(statement, *given)

@@ -20,7 +20,7 @@ async def test_without_a_sure_target_an_import_waits_for_a_person(plant: Plant):
     assert (found["state"], found["target"], found["suggestions"][0]["target"]) == ("mapped", None, "items")
     assert await plant.work() == 0
 
-    answer = await plant.client.put(f"/api/v1/imports/{import_id}/mapping", json={"target": "items"})
+    answer = await plant.map(import_id, {"target": "items"})
 
     assert (answer.status_code, answer.json()["target"]) == (200, "items")
     await plant.work()
@@ -34,7 +34,7 @@ async def test_a_persons_mapping_is_taken_as_it_is(plant: Plant):
     import_id = await plant.upload(sheet(3, target=None), template=None)
     await plant.work()
     body = {"target": "items", "columns": PERSON}
-    answer = await plant.client.put(f"/api/v1/imports/{import_id}/mapping", json=body)
+    answer = await plant.map(import_id, body)
     assert [(one["field"], one["by"]) for one in answer.json()["mapping"]] == [("code", "person"), (None, None)]
     await plant.work()
     assert [one["by"] for one in (await plant.read(import_id))["mapping"]] == ["person", None]
@@ -43,7 +43,7 @@ async def test_a_persons_mapping_is_taken_as_it_is(plant: Plant):
 async def test_a_mapping_is_refused_where_nobody_asked_for_it(plant: Plant):
     import_id = await plant.upload(sheet(2))
     for _ in range(2):
-        answer = await plant.client.put(f"/api/v1/imports/{import_id}/mapping", json={"target": "items"})
+        answer = await plant.map(import_id, {"target": "items"})
         assert (answer.status_code, answer.json()["code"]) == (409, "import.illegal-transition")
         await plant.work()
 
@@ -65,9 +65,21 @@ async def test_a_mapping_is_refused_where_nobody_asked_for_it(plant: Plant):
 async def test_a_mapping_that_fits_nothing_is_refused(plant: Plant, body, code):
     import_id = await plant.upload(sheet(2, target=None), template=None)
     await plant.work()
-    answer = await plant.client.put(f"/api/v1/imports/{import_id}/mapping", json=body)
+    answer = await plant.map(import_id, body)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert (await plant.read(import_id))["state"] == "mapped"
+    await plant.order(import_id, "cancel")
+
+
+async def test_a_mapping_says_which_version_it_is_based_on(plant: Plant):
+    import_id = await plant.upload(sheet(2, target=None), template=None)
+    await plant.work()
+    path = f"/api/v1/imports/{import_id}/mapping"
+    bare = await plant.client.put(path, json={"target": "items"})
+    stale = await plant.client.put(path, json={"target": "items"}, headers={"if-match": '"1"'})
+    assert [(bare.status_code, bare.json()["code"]), (stale.status_code, stale.json()["code"])] == [
+        (428, "resource.precondition-required"), (412, "resource.stale"),
+    ]  # fmt: skip
     await plant.order(import_id, "cancel")
 
 

@@ -181,7 +181,7 @@ async def take_answers(tx: Tx, answers: Mapping[UUID, Sequence[RowResults]]) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class OnImport:
-    """Which import a person's order is for, and which version of it was seen, if that is said."""
+    """Which import a person's order is for, and which version of it was seen, where that is said."""
 
     import_id: UUID
     match: IfMatch
@@ -202,12 +202,12 @@ class CommitImport(OnImport):
     plan: str | None
 
 
-async def _ordered(tx: Tx, cmd: OnImport) -> tuple[Import, ImportWork]:
-    """The import and its work, locked. Raises NotFound, Stale, Forbidden."""
+async def _ordered(tx: Tx, cmd: OnImport, *, is_change: bool = False) -> tuple[Import, ImportWork]:
+    """The import and its work, locked. Raises NotFound, PreconditionRequired for a change, Stale, Forbidden."""
     read = await tx.maybe(ImportWork, lock=True, id=cmd.import_id)
     job = await tx.one(Import, lock=True, id=cmd.import_id)
     assert read is not None
-    if cmd.match.tag is not None:
+    if is_change or cmd.match.tag is not None:
         cmd.match.check(job.version)
     template = catalog.templates().get(job.target or "")
     if template is not None:
@@ -221,7 +221,7 @@ def _require_writer(tx: Tx, template: ImportTemplate) -> None:
 
 
 async def map_columns(tx: Tx, cmd: MapColumns) -> Import:
-    job, _ = await _ordered(tx, cmd)
+    job, _ = await _ordered(tx, cmd, is_change=True)
     template = catalog.templates().get(cmd.target)
     if template is None:
         raise UnknownTarget(f"There is no template {cmd.target}.")

@@ -20,7 +20,7 @@ from plantkit.http.etag import Match, etag, unchanged
 from plantkit.http.filters import parameters
 from plantkit.http.listing import PageInfo
 from plantkit.http.openapi import MATCH_HEADER
-from plantkit.http.policy import allow, guarded, keyed, queried
+from plantkit.http.policy import allow, guarded, keyed, matched, queried
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes
 from plantkit.http.signing import seal, unseal
@@ -122,10 +122,10 @@ async def read_plan(
 @router.put(
     "/{import_id}/mapping",
     response_model=Import,
-    responses=_ORDER | problems(UnknownTarget, BadMapping),
-    openapi_extra=_MATCHED,
+    responses=problems(NotFound, IllegalTransition, UnknownTarget, BadMapping) | written(),
 )
 @allow(*_WRITERS)
+@matched
 @guarded(exists)
 async def map_columns(import_id: Id, body: MappingBody, match: Match, run: Run) -> Response:
     """Say what the file is, where its header does not: the target and, if need be, the field of each column."""
