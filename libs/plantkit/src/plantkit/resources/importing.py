@@ -4,8 +4,9 @@ A batch of rows is judged row by row in Python and written as one statement: sta
 audit entry are told in the same transaction.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ from plantkit.resources.references import table_of
 from plantkit.resources.resource import Archivable
 from plantkit.resources.sent import Sent
 from plantkit.resources.target import Target
-from plantkit.resources.verdict import Judge, Verdicts, cause_of
+from plantkit.resources.verdict import BREATH, Judge, Verdicts, cause_of
 from plantkit.settings import ServiceSettings
 from plantkit.slice import Slice
 from plantkit.telling import Letterhead
@@ -164,19 +165,23 @@ class Importer:
 
     async def _write(self, tx: Tx, writer: Pen, sent: Sent, verdicts: Verdicts) -> None:
         crash.point("import.mid_batch")
-        told = [fact for rows in verdicts.changed for fact in self._facts(tx, sent, rows)]
+        told = [fact for rows in verdicts.changed async for fact in self._facts(tx, sent, rows)]
         if told:
             await writer.write(_writes(verdicts), Copies(rows=verdicts.created, told=told, now=tx.now))
             verdicts.let_go()
 
-    def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Archivable]) -> list[dict[str, Any]]:
+    async def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Archivable]) -> AsyncIterator[dict[str, Any]]:
         """Rows of the outbox: each fact names the row of the sheet that made it happen."""
         if not rows:
-            return []
+            return
         about: dict[str, Any] = {"principal": sent.principal, "origin": sent.origin, "now": tx.now}
         head = Letterhead(rows[0].told[0], settings=self._settings, **about)
         cause = f"imports/{sent.batch.import_id}/rows/"
-        return [head.row(event, f"{cause}{cause_of(row)}") for row in rows for event in row.told]
+        for number, row in enumerate(rows):
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+            for event in row.told:
+                yield head.row(event, f"{cause}{cause_of(row)}")
 
     def _answer(self, tx: Tx, sent: Sent, verdicts: Verdicts) -> None:
         """Tell imports what became of the rows, and the audit trail, if something did or somebody had no right."""

@@ -41,7 +41,8 @@ class Target:
         self._read_fields = reader_of(self._fields)
         self._columns = columns_of(resource.row)
         self._nullable = frozenset(column.field for column in self.template.columns if column.nullable)
-        self._has_rules = has_rules(resource.contract.fields)
+        self._checks_whole = has_rules(resource.contract.fields)
+        self.has_rules = bool(resource.rules) or self._checks_whole
 
     @cached_property
     def _blank(self) -> Mapping[str, Any]:
@@ -74,7 +75,7 @@ class Target:
     def written(self, values: Values) -> Fields:
         """What a client may write of them: each is valid on its own, and so are they together."""
         chosen = dict(zip(self._fields, self._read_fields(values), strict=True))
-        return self._whole(chosen) if self._has_rules else as_is(self.resource.contract.fields, chosen)
+        return self._whole(chosen) if self._checks_whole else as_is(self.resource.contract.fields, chosen)
 
     def _whole(self, values: Mapping[str, Any]) -> Fields:
         try:

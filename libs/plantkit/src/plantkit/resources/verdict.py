@@ -1,5 +1,6 @@
 """What becomes of the rows of one batch, and what is written of them. Rows are judged one by one; nothing is sent."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -24,6 +25,8 @@ from takt_contracts.problem import FieldError
 from takt_contracts.resource import Change, Fields
 from takt_contracts.roles import Role
 
+BREATH: Final = 32
+"""Rows after which others have a turn: requests, and the batch before, which is still being written."""
 M = TypeVar("M", bound=BaseModel)
 _CHANGING: Final = frozenset({RowState.CREATED, RowState.UPDATED})
 _STATES: Final = {Change.CREATED: RowState.CREATED, Change.UPDATED: RowState.UPDATED}
@@ -148,14 +151,14 @@ def cause_of(row: Archivable) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would double the cost of making one
 class _Changed:
     """A row that is good so far: how it changes, and what it was before."""
 
     row: Archivable
     change: Change
     before: Fields | None
-    after: Fields
+    after: Fields | None
     part: Row | None = None
     shown: dict[str, Any] | None = None
 
@@ -183,15 +186,18 @@ class Judge:
         given = _by_row(self._given, self._incoming)
         brought = _by_row(self._brought, self._incoming)
         for place in range(len(given)) if places is None else places:
+            if place % BREATH == 0:
+                await asyncio.sleep(0)
             if place in self._incoming.refused:
                 continue
             try:
                 found = self._row(place, given[place], brought[place])
-                if type(found) is _Changed:
-                    await self._ask(found)
-                    self._keep(place, found)
-                else:
+                if found is None:
                     self._found.states[place] = RowState.UNCHANGED
+                    continue
+                if self._target.asking_rules:
+                    await self._ask(found)
+                self._keep(place, found)
             except DomainError as refusal:
                 self._found.refuse(place, refusal)
         return self._found
@@ -221,7 +227,8 @@ class Judge:
             raise _lacking(self._incoming.lacking[place])
         said = {name: value for name, value in given.items() if value is not None} if None in given.values() else given
         row = self._target.new(said, self._tx)
-        self._require_references(place, given)
+        if place in self._unknown:
+            self._require_references(place, given)
         after = self._check(None, row)
         opening = self._resource.opening
         taken = None if opening is None or not brought else opening.take_over(self._tx, row, brought, self._source)
@@ -244,7 +251,8 @@ class Judge:
     def _update(self, place: int, now: Values, changed: Mapping[str, Any]) -> _Changed:
         row = self._target.revived(now, self._tx)
         row.__dict__.update(changed)
-        self._require_references(place, changed)
+        if place in self._unknown:
+            self._require_references(place, changed)
         before = self._resource.fields_of(self._target.revived(now, self._tx))
         after = self._check(before, row)
         self._resource.tell(row, Change.UPDATED)
@@ -252,12 +260,14 @@ class Judge:
 
     def _require_references(self, place: int, names: Collection[str]) -> None:
         """What the row says newly has to be there."""
-        unknown = [hold for hold in self._unknown.get(place, ()) if hold.field in names]
+        unknown = [hold for hold in self._unknown[place] if hold.field in names]
         if unknown:
             raise unknown_reference(unknown)
 
-    def _check(self, before: Fields | None, row: Archivable) -> Fields:
-        """The rules that need not ask."""
+    def _check(self, before: Fields | None, row: Archivable) -> Fields | None:
+        """The rules that need not ask. Answers what the others are asked about."""
+        if not self._target.has_rules:
+            return None
         after = self._target.written(vars(row))
         for rule in self._target.rules:
             rule(self._tx, before, after)
