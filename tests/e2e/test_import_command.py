@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from takt.cli import app
+from takt.stack import status
 from takt_contracts.roles import Role
 from tests.e2e.plant import code
 from tests.e2e.road import changed, sums_up, workbook
@@ -157,6 +158,18 @@ def test_who_goes_away_leaves_the_import_running(stack: Stack, large: Path) -> N
         assert time.monotonic() < ends_at, found
         time.sleep(0.2)
     assert found["totals"]["created"] == 5_000
+
+
+def test_a_gateway_that_dies_on_the_way_is_asked_again(stack: Stack, large: Path) -> None:
+    command = [*IMPORT, str(large), "--template", "items", "--data", str(stack.data)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert "uploaded" in running.stderr.readline()
+        os.kill(status.read(stack.data)["pids"]["gateway"], signal.SIGKILL)
+        told, said = running.communicate(timeout=60)
+
+    assert running.returncode == 0, told + said
+    assert "5000 rows: 5000 created" in told
 
 
 def test_on_a_terminal_a_bar_moves(stack: Stack, large: Path) -> None:

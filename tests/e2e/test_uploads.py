@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from takt.stack import status
 from takt_contracts.roles import Role
 from tests.e2e.plant import API
 from tests.e2e.road import Road
@@ -38,7 +39,7 @@ async def form(size: int) -> AsyncIterator[bytes]:
 async def test_the_largest_file_passes_through_little_memory(door: httpx.AsyncClient, stack: Stack) -> None:
     road = Road(door, stack.headers(Role.PLANNER))
     headers = {**road.headers, "idempotency-key": str(uuid4()), "content-type": "multipart/form-data; boundary=b"}
-    path, pid = f"{API}/templates/items/uploads", stack.status["pids"]["gateway"]
+    path, pid = f"{API}/templates/items/uploads", status.read(stack.data)["pids"]["gateway"]
     small = await door.post(path, content=form(MIB), headers=headers, timeout=60)
     before = peak_mib(pid)
 
