@@ -137,8 +137,7 @@ def _by_time() -> None:
     op.drop_constraint("recent_events_entity_subject_version_key", "recent_events", schema="gateway")
     op.drop_column("recent_events", "no", schema="gateway")
     op.create_primary_key("recent_events_pkey", "recent_events", ["entity", "subject", "version"], schema="gateway")
-    newest = ["time", "entity", "subject", "version"]
-    op.create_index("recent_events_newest_idx", "recent_events", newest, schema="gateway")
+    op.create_index("recent_events_time_idx", "recent_events", ["time"], schema="gateway")
     op.execute("COMMENT ON TABLE gateway.recent_events IS 'The last events, by the time when they happened'")
 
 
@@ -151,7 +150,7 @@ def downgrade() -> None:
 
 
 def _by_arrival() -> None:
-    op.drop_index("recent_events_newest_idx", "recent_events", schema="gateway")
+    op.drop_index("recent_events_time_idx", "recent_events", schema="gateway")
     op.drop_constraint("recent_events_pkey", "recent_events", schema="gateway")
     op.execute("ALTER TABLE gateway.recent_events ADD COLUMN no bigint")
     op.execute(

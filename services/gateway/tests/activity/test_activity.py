@@ -93,6 +93,22 @@ async def test_only_the_last_are_kept(deliver, database):
         assert await connection.fetchval("SELECT count(*) FROM recent_events") <= KEPT
 
 
+async def test_which_are_the_last_does_not_depend_on_how_they_came(deliver, database):
+    """All events of a transaction have one time, and a batch may hold more of them than are kept."""
+    told = [item(f"{letter}-{number}", 1) for number in range(KEPT) for letter in ("z", "Z", "é", "E")]
+    kept = []
+    for batches in ([told], [told[::-1]], [told[n::7] for n in range(7)]):
+        async with database.connect() as connection:
+            await connection.execute("DELETE FROM recent_events")
+        for batch in batches:
+            await deliver(*batch)
+        async with database.connect() as connection:
+            kept.append({row["subject"] for row in await connection.fetch("SELECT subject FROM recent_events")})
+
+    assert kept[0] == kept[1] == kept[2]
+    assert len(kept[0]) == KEPT
+
+
 async def test_an_event_is_shown_as_a_cloud_event(deliver, admin):
     await deliver(item("D-1", 1))
     [event] = (await admin.get("/api/v1/activity", params={"limit": 1})).json()["data"]

@@ -34,11 +34,12 @@ FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::ti
 AS told (entity, subject, version, type, event, time)
 ON CONFLICT DO NOTHING
 """
+# A transaction tells all its events at one time, so names and version decide too: in the same order here and in Python.
 _FORGET = """
 DELETE FROM recent_events USING (
-    SELECT time, entity, subject, version FROM recent_events
-    ORDER BY time DESC, entity DESC, subject DESC, version DESC OFFSET $1 LIMIT 1) AS first
-WHERE (recent_events.time, recent_events.entity, recent_events.subject, recent_events.version)
+    SELECT time, entity COLLATE "C" AS entity, subject COLLATE "C" AS subject, version FROM recent_events
+    ORDER BY time DESC, 2 DESC, 3 DESC, version DESC OFFSET $1 LIMIT 1) AS first
+WHERE (recent_events.time, recent_events.entity COLLATE "C", recent_events.subject COLLATE "C", recent_events.version)
    <= (first.time, first.entity, first.subject, first.version)
 """
 
@@ -63,10 +64,14 @@ async def keep_activity(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
     newest = {(one.topic, one.subject): one for one in sorted(deliveries, key=lambda one: one.version)}
     states = [one.payload.decode() for one in newest.values()]
     await tx.connection.execute(_NEWEST, *_columns(list(newest.values())), states)
-    last = nlargest(KEPT, deliveries, key=_happened_at)
+    last = nlargest(KEPT, deliveries, key=_place)
     events = [one.envelope.to_json(one.payload.decode()) for one in last]
     await tx.connection.execute(_REMEMBER, *_columns(last), events, [_happened_at(one) for one in last])
     await tx.connection.execute(_FORGET, KEPT)
+
+
+def _place(one: Delivery[Any]) -> tuple[datetime, str, str, int]:
+    return _happened_at(one), one.topic, one.subject, one.version
 
 
 def _happened_at(one: Delivery[Any]) -> datetime:

@@ -29,7 +29,7 @@ RECENT_EVENTS = Table(
     Column("time", TIMESTAMP(timezone=True), nullable=False, comment="when it happened"),
     Column("type", Text, nullable=False),
     Column("event", JSONB, nullable=False, comment="the CloudEvent in JSON"),
-    Index("recent_events_newest_idx", "time", "entity", "subject", "version"),
+    Index("recent_events_time_idx", "time"),
     comment="The last events, by the time when they happened",
 )
 MODEL = ReadModel(name="activity", tables=(SUBJECTS, RECENT_EVENTS))
