@@ -264,6 +264,7 @@ class Thorough:
         self.sheet = Sheet()
         self._limits = limits
         self._row = self._column = 0
+        self._columns = _Letters()
         self._cell: dict[str, str] | None = None
         self._formula = self._valued = False
         self._inside, self._text, self._length = "", "", 0
@@ -291,28 +292,32 @@ class Thorough:
         raise Refused(Code.DOCTYPE, "A worksheet declares a document type, which no workbook needs.")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition(":")[2]
-        if name == "row":
+        name = tag.rpartition(":")[2] if ":" in tag else tag
+        if name == "c":
+            self._start_cell(attributes)
+        elif name == "row":
             self._row = _number(attributes.get("r"), self._row + 1)
             self._column = 0
             self.sheet.last_row = max(self.sheet.last_row, self._row)
-        elif name == "c":
-            self._start_cell(attributes)
         elif self._cell is not None:
             self._formula |= name == "f"
             self._valued |= name in {"v", "is"}
             self._inside = name
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
-        place = re.fullmatch(r"([A-Z]{1,3})([0-9]{1,9})", attributes.get("r", ""))
-        self._column = column_number(place[1].encode()) if place else self._column + 1
-        if place:
-            self._row = int(place[2])
-        self.sheet.cells += 1
-        self.sheet.last_row = max(self.sheet.last_row, self._row)
+        place = attributes.get("r")
+        if place is None:
+            self._column += 1
+        else:
+            letters = place.rstrip("0123456789")
+            self._column = self._columns[letters]
+            self._row = _number(place[len(letters) :] or None, self._row)
+        sheet = self.sheet
+        sheet.cells += 1
+        sheet.last_row = max(sheet.last_row, self._row)
         self._cell, self._formula, self._valued, self._text, self._length = attributes, False, False, "", 0
-        if self.sheet.cells % 10_000 == 0:
-            self.sheet.refuse_large(self._limits)
+        if sheet.cells % 10_000 == 0:
+            sheet.refuse_large(self._limits)
 
     def _characters(self, text: str) -> None:
         self._length += len(text)
@@ -322,25 +327,34 @@ class Thorough:
             self._text += text
 
     def _end(self, tag: str) -> None:
-        name = tag.rpartition(":")[2]
-        if name == "c" and self._cell is not None:
-            self._end_cell(self._cell.get("t", "n"))
-            self._cell = None
         self._inside = ""
+        if (tag == "c" or tag.endswith(":c")) and self._cell is not None:
+            if self._formula or self._valued:
+                self._end_cell(self._cell.get("t"))
+            self._cell = None
 
-    def _end_cell(self, kind: str) -> None:
-        if not (self._formula or self._valued):
-            return
-        self.sheet.fill(self._row)
-        self.sheet.last_column = max(self.sheet.last_column, self._column)
+    def _end_cell(self, kind: str | None) -> None:
+        sheet = self.sheet
+        if not sheet.first_filled <= self._row <= sheet.last_filled or not sheet.first_filled:
+            sheet.fill(self._row)
+        sheet.last_column = max(sheet.last_column, self._column)
         if kind == "e":
-            self.sheet.note(self._row, self._column, self._text.strip() or "#ERROR")
+            sheet.note(self._row, self._column, self._text.strip() or "#ERROR")
         elif self._formula and not self._text.strip() and not (kind == "str" and self._valued):
-            self.sheet.note(self._row, self._column, NO_VALUE)
+            sheet.note(self._row, self._column, NO_VALUE)
+
+
+class _Letters(dict[str, int]):
+    """Columns by their letters. What is no place is past every limit."""
+
+    def __missing__(self, letters: str) -> int:
+        known = re.fullmatch("[A-Z]{1,3}", letters)
+        number = self[letters] = column_number(letters.encode()) if known else MOST_COLUMNS + 1
+        return number
 
 
 def _number(text: str | None, otherwise: int) -> int:
     """What a row says of its number; one that is none, or too long to be one, is past every limit."""
     if text is None:
         return otherwise
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 10**9
+    return int(text) if len(text) < 10 and text.isascii() and text.isdigit() else 10**9
