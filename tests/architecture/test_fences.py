@@ -25,6 +25,8 @@ BREAKS = {
     "gateway": ("services/gateway/src/gateway/stream/rules.py", "import gateway.identity.model"),
     "operations": ("services/operations/src/operations/catalog/items.py", "import operations.production.rules"),
     "records": ("services/records/src/records/versions/commands.py", "import records.record_types.rules"),
+    "spreadsheet": ("services/imports/src/imports/spreadsheet/rows.py", "import plantkit.errors"),
+    "parser-child": ("services/imports/src/imports/spreadsheet/frames.py", "import pydantic"),
     "imports": ("services/imports/src/imports/jobs/commands.py", "import imports.templates.views"),
 }
 
