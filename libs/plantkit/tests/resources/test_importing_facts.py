@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import orjson
 from hypothesis import given
@@ -15,7 +16,7 @@ from takt_contracts.event import schema_id
 from takt_contracts.operations.items import ItemChanged
 
 NOW = datetime(2026, 3, 2, 6, 30, 0, 123456, UTC)
-SETTINGS = SimpleNamespace(source="/plants/brno/operations", service="operations")
+SETTINGS: Any = SimpleNamespace(source="/plants/brno/operations", service="operations")
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
 
 

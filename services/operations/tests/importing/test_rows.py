@@ -189,8 +189,9 @@ async def test_a_shape_that_is_not_the_template_is_answered_and_not_parked(impor
     keyless = await imports.send("operations", [{"qty_desired": "5"}])
     short = await imports.send("operations", [row()], rows=[[2, "only-one"]])
     stranger = await imports.send("spaceships", [row()])
-    found = [[refusal.code for refusal in result.refusals] for result in (extra, keyless, short, stranger)]
-    assert found == [["rows.misshapen"], ["rows.misshapen"], ["rows.misshapen"], ["target.unknown"]]
+    unbased = await imports.send("operations", [row()], bases=(1, 2))
+    found = [[refusal.code for refusal in result.refusals] for result in (extra, keyless, short, unbased, stranger)]
+    assert found == [["rows.misshapen"]] * 4 + [["target.unknown"]]
 
 
 async def test_batches_of_other_owners_are_none_of_our_business(imports, database):

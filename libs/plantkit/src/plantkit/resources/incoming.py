@@ -156,6 +156,8 @@ def _misshapen(template: ImportTemplate, batch: RowBatch) -> str | None:
         return f"The columns {', '.join(batch.columns)} are not those of {template.id}, or lack its key."
     if any(len(row) != len(batch.columns) + 1 for row in batch.rows):
         return "A row has more or fewer values than there are columns."
+    if batch.bases is not None and len(batch.bases) != len(batch.rows):
+        return "There are more or fewer versions than rows."
     return None
 
 

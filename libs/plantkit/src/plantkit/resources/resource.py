@@ -66,7 +66,8 @@ class Resource(Generic[F, S]):
     """What a resource is. Foreign keys and users are read from the tables; there are no switches.
 
     When a resource needs a verb of its own it leaves the catalog and becomes a slice. Such a slice tells each change by
-    a fact of its own (`facts`), and may compose a field of several columns (`parts`, as in `Listing`).
+    a fact of its own (`facts`), may compose a field of several columns (`parts`, as in `Listing`), and says what the
+    columns mean that only a workbook brings along (`opening`). Each resource is a target of imports as it is.
     """
 
     contract: ResourceContract[F, S]
