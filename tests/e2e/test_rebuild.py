@@ -103,6 +103,7 @@ async def test_what_was_spoilt_is_healed(plant: Plant, stack: Stack, tables: asy
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_a_rebuild_while_work_goes_on_ends_where_the_log_ends(
     plant: Plant, stack: Stack, tables: asyncpg.Connection
 ) -> None:
