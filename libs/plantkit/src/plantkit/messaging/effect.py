@@ -45,7 +45,7 @@ class TransactionalEffect:
             async with self.context.db.connection() as connection, self.transaction(connection) as tx:
                 await self.handle(tx, await self._not_behind(connection, deliveries))
                 crash.point("consumer.after_effect_before_commit")
-        if tx.told():
+        if tx.has_told:
             self.context.wake.notify()
 
     async def handle(self, tx: Tx, deliveries: Deliveries) -> None:
