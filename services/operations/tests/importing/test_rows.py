@@ -245,3 +245,13 @@ async def test_values_before_that_are_too_many_for_the_log_are_left_out_and_the_
     result = await imports.send("workplaces", [{"code": key, "description": None} for key in keys])
     assert set(result.states) == {"updated"}
     assert 0 < len(result.changes) < 400
+
+
+async def test_the_relay_is_woken_for_an_answer_even_when_nothing_changed(app, imports):
+    one = row()
+    await imports.send("operations", [one])
+    rings = []
+    stop = app.state.context.wake.listen(lambda: rings.append(1))
+    result = await imports.send("operations", [one])
+    stop()
+    assert (result.states, rings) == (("unchanged",), [1])
