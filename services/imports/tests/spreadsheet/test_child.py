@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imports.spreadsheet.child import answers
@@ -141,6 +141,7 @@ def scanned(by, xml, step):
 
 
 @given(rows=ROWS, step=st.integers(1, 400))
+@example(rows={1: {2: ("", ("", "<v>7</v>")), 27: ("", ("", ""))}}, step=400)
 def test_both_ways_to_look_at_a_sheet_see_the_same(rows, step):
     xml = sheet("".join(spelled(rows))).encode()
 

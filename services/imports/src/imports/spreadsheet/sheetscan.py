@@ -26,6 +26,7 @@ _ALLOWED: Final = (
 _ODD: Final = (b"='", b' ="', b'= "')
 _ROW: Final = re.compile(rb'<row r="([0-9]{1,9})"([^>]*>)')
 _FAR: Final = re.compile(rb'<c r="([A-Z]{2,})[0-9]+"[^>]*(?<!/)>')
+_NEAR: Final = re.compile(rb'<c r="([A-Z])[0-9]')
 _CELL: Final = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,9})"([^>]*)>')
 _WRONG: Final = re.compile(rb'<c r="[A-Z]{1,3}[0-9]{1,9}"[^>]*\bt="e"[^>]*>')
 _RESULT: Final = re.compile(rb"<v>([^<]{1,40})</v>")
@@ -230,9 +231,13 @@ def _cells(rows: bytes, found: int) -> int:
 
 
 def _last_letter(row: bytes) -> int:
-    """The column of the last cell of a row, where that has one letter."""
+    """The last column of a row that has one letter. Cells stand in order; those of two letters here are empty ones."""
     at = row.rfind(b'<c r="') + 6
-    return row[at] - 64 if at > 5 else 0
+    if at < 6:
+        return 0
+    if row[at + 1] > ord("9"):
+        return max((letter[0] - 64 for letter in _NEAR.findall(row)), default=0)
+    return row[at] - 64
 
 
 def _ends(numbers: list[int]) -> tuple[int, ...]:
