@@ -197,3 +197,14 @@ def test_what_the_makers_name_is_used():
     assert PACKAGE in BOOK_RELS
     assert RELS in BOOK
     assert ONE in sheet()
+
+
+def test_the_child_fills_in_what_is_merged_and_what_only_looks_empty(tmp_path):
+    merged = '<mergeCells><mergeCell ref="A2:A3"/></mergeCells>'
+    rows = ONE + '<row r="3"><c r="B3" t="e"><v>#N/A</v></c></row><row r="4"><c r="A4"><f>B1</f></c></row>'
+    with write(tmp_path / "a.xlsx", parts(sheet(HEADER + rows, after=merged))).open("rb") as file:
+        told = list(answers(file, Limits(), [b'{"sheet": 0, "most": null}']))
+
+    codes, names = told[1]["chunk"]["columns"]
+    assert codes["v"] == ["Item", "SHAFT-40", "SHAFT-40", ["f", ""]]
+    assert names["v"] == ["Name", "Shaft", ["e", "#N/A"], ""]

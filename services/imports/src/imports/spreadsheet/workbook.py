@@ -218,14 +218,26 @@ def _with_blanks(rows: Iterator[Row], scan: Sheet, first: int) -> Iterator[Row]:
 
 
 def _put(rows: Iterator[Row], blanks: Iterator[tuple[int, int, str]], due: Any, first: int) -> Iterator[Row]:
+    """The rows with their blanks, and after the last one those that the reader left out: they hold nothing else."""
     number, width = 0, 0
     for number, row in enumerate(rows, 1):
         width = len(row)
-        while due is not None and due[0] <= number:
-            if due[0] == number and 0 <= due[1] - 1 - first < width:
-                row[due[1] - 1 - first] = _blank(due[2])
-            due = next(blanks, None)
+        due = _put_into(row, number, blanks, due, first)
         yield row
+    while due is not None and width:
+        number += 1
+        row = [""] * width
+        due = _put_into(row, number, blanks, due, first)
+        yield row
+
+
+def _put_into(row: Row, number: int, blanks: Iterator[tuple[int, int, str]], due: Any, first: int) -> Any:
+    """Put in what is due up to this row; gives what is due next."""
+    while due is not None and due[0] <= number:
+        if due[0] == number and 0 <= due[1] - 1 - first < len(row):
+            row[due[1] - 1 - first] = _blank(due[2])
+        due = next(blanks, None)
+    return due
 
 
 def _blank(word: str) -> list[str]:
