@@ -38,6 +38,13 @@ def deliver(app: FastAPI) -> Deliver:
     return send
 
 
+@pytest.fixture(autouse=True)
+async def nothing_yet(database):
+    """Events of all tests have one time, and only the last are kept: each test begins without those of the others."""
+    async with database.connect() as connection:
+        await connection.execute("DELETE FROM recent_events")
+
+
 def item(code: str, version: int, name: str = "Bolt") -> Delivery[Any]:
     """An event as it comes from the log."""
     example = orjson.loads(example_of(ItemChanged, "updated").model_dump_json())
