@@ -66,7 +66,16 @@ def pandas_orm() -> Callable[[], None]:
 
 
 def django_bulk() -> Callable[[], None]:
-    """django-import-export with `use_bulk`, no diff, and no look for rows that are there already: it only inserts."""
+    """django-import-export with `use_bulk` and no diff: it looks for each row by its key, as an upsert has to."""
+    return _django(force_init_instance=False)
+
+
+def django_insert() -> Callable[[], None]:
+    """The same with `force_init_instance`, for files of which nothing is there yet: it only inserts."""
+    return _django(force_init_instance=True)
+
+
+def _django(*, force_init_instance: bool) -> Callable[[], None]:
     import django
     from django.conf import settings
     from tablib import Dataset
@@ -74,7 +83,7 @@ def django_bulk() -> Callable[[], None]:
     target = _django_database()
     settings.configure(INSTALLED_APPS=["import_export"], DATABASES={"default": target}, USE_TZ=True)
     django.setup()
-    resource = _django_resource()
+    resource = _django_resource(force_init_instance)
 
     def run() -> None:
         data = Dataset().load(Path(_FILE).read_bytes(), format="xlsx", headers=True)
@@ -94,7 +103,7 @@ def _django_database() -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.postgresql", **place, "OPTIONS": {"options": f"-c search_path={_SCHEMA}"}}
 
 
-def _django_resource() -> Any:
+def _django_resource(only_new: bool) -> Any:
     from django.db import models
     from import_export import fields, resources, widgets
 
@@ -132,7 +141,7 @@ def _django_resource() -> Any:
             use_bulk = True
             batch_size = 1000
             skip_diff = True
-            force_init_instance = True
+            force_init_instance = only_new
 
     return OperationResource
 
@@ -166,7 +175,7 @@ def _moment(cell: Any) -> datetime:
     return datetime(cell.year, cell.month, cell.day, getattr(cell, "hour", 0), getattr(cell, "minute", 0), tzinfo=UTC)
 
 
-PEERS = {"pandas": pandas_orm, "django": django_bulk, "copy": calamine_copy}
+PEERS = {"pandas": pandas_orm, "django": django_bulk, "insert": django_insert, "copy": calamine_copy}
 
 
 def main() -> None:

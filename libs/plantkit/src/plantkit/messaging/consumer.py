@@ -36,6 +36,11 @@ class Consumer:
         await self.handler(tx, deliveries)
 
     @property
+    def bears_repetition(self) -> bool:
+        """A read model whose tables refuse what they have: an inbox beside them would keep the same twice."""
+        return self.model is not None and self.keeps_version
+
+    @property
     def topics(self) -> tuple[str, ...]:
         return tuple(sorted({event.topic for event in self.events}))
 

@@ -2,7 +2,7 @@
 
 The lock comes first: members of the group wait for it with their batch in hand, so nothing of theirs is under way when
 the ends of the log are noted. Everything up to there passes through the consumer's own handler and guards. What is told
-meanwhile is read by the members afterwards, and the inbox knows what they are given a second time.
+meanwhile is read by the members afterwards, and the tables refuse what they are given a second time.
 """
 
 import time
@@ -175,7 +175,7 @@ async def _batches(log: _Log, size: int) -> AsyncIterator[Sequence[ConsumerRecor
 
 
 async def _forget_places(connection: asyncpg.Connection, group: str, lost: Sequence[TopicPartition]) -> None:
-    """A group that lost its place may begin at the beginning again: the inbox knows all of it now."""
+    """A group that lost its place may begin at the beginning again: the model has all of it now."""
     await connection.executemany(
         'DELETE FROM joined_groups WHERE group_name = $1 AND topic = $2 AND "partition" = $3',
         [(group, partition.topic, partition.partition) for partition in lost],

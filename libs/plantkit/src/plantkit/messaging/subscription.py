@@ -1,5 +1,7 @@
 """One group of this process: its subscriber at the broker and the pipeline behind it."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,10 @@ from plantkit.messaging.parser import decode, parse
 from plantkit.messaging.pipeline import Pipeline
 from plantkit.messaging.records import Reader
 from plantkit.messaging.retries import Retries
+
+_FLOOD = 500
+"""Records in one batch; at five hundred events a second there are a tenth of that."""
+_LONGEST_REST_S = 1.0
 
 
 def product_effect(effect: TransactionalEffect, offsets: Offsets) -> Effect:
@@ -53,7 +59,7 @@ class Subscription:
             context=context,
             group=consumer.group,
             handler=consumer.handler,
-            inbox=made.inbox(),
+            inbox=NoGuard() if consumer.bears_repetition else made.inbox(),
             guard=guard,
             parking=self.parking,
             model=consumer.model,
@@ -88,7 +94,11 @@ class Subscription:
         self._subscriber = subscriber
 
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+        """In a flood a read model leaves half the time to those who make the facts, and says how far it is behind."""
+        began = time.monotonic()
         await self.pipeline.consume(records)
+        if self.consumer.model is not None and len(records) >= _FLOOD:
+            await asyncio.sleep(min(time.monotonic() - began, _LONGEST_REST_S))
 
     def _client(self) -> AIOKafkaConsumer | None:
         """The present client; a restart makes another, after a stop and before a start there is none."""
