@@ -1,8 +1,9 @@
 """Make a service from its slices: routes, consumers, background loops, health, metrics, documents."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+import signal
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,21 +110,28 @@ def _lifespan(context: Context, messaging: Messaging, slices: Sequence[Slice]) -
 
 
 def _background(app: FastAPI, context: Context, slices: Sequence[Slice]) -> list[asyncio.Task[None]]:
-    started = [asyncio.create_task(context.refusals.run())]
+    begun: list[Any] = [context.refusals.run()]
     if Loop.API in context.settings.loops:
-        started += [asyncio.create_task(_run(loop(app))) for part in slices for loop in part.loops]
+        begun += [loop(app) for part in slices for loop in part.loops]
     if Loop.WORKER in context.settings.loops:
-        started += [asyncio.create_task(_run(worker(app))) for part in slices for worker in part.workers]
-    return started
+        begun += [worker(app) for part in slices for worker in part.workers]
+    return [_watched(loop) for loop in begun]
 
 
-async def _run(loop: Any) -> None:
-    await loop
+def _watched(loop: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A loop that fails takes its process along: whoever started that starts it again, and nobody waits in vain."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("loop.failed", error=type(error).__name__, exc_info=error)
+            signal.raise_signal(signal.SIGTERM)
+
+    task = asyncio.create_task(loop)
+    task.add_done_callback(ended)
+    return task
 
 
 async def _cancel(loops: Sequence[asyncio.Task[None]]) -> None:
     for task in loops:
         task.cancel()
-    for task in loops:
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*loops, return_exceptions=True)

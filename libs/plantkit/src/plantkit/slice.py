@@ -1,6 +1,6 @@
 """What a feature contributes to its service."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-Background = Callable[["FastAPI"], Awaitable[None]]
+Background = Callable[["FastAPI"], Coroutine[Any, Any, None]]
 """A loop that runs as long as the service: called once at start, cancelled at stop."""
 
 

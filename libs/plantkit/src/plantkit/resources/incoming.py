@@ -17,7 +17,7 @@ from takt_contracts.template import ImportTemplate, TemplateColumn
 FILL = "Fill the cell."
 _LONGEST = 300
 _MOST_KNOWN = 5_000
-_CURE = "Correct the cell, or leave it empty where it may be."
+CORRECT = "Correct the cell, or leave it empty where it may be."
 _TEXT = frozenset({str, type(None)})
 Key = tuple[Any, ...]
 Wrong = Mapping[int, Any]
@@ -80,7 +80,7 @@ class RowReader:
         typed, wrong = self._readers[name].read(values)
         for place, error in wrong.items():
             told = invalid([{**error, "loc": ("body", name)}]).errors[0]
-            found.refuse(place, told.code, told.detail, field=name, hint=_CURE)
+            found.refuse(place, told.code, told.detail, field=name, hint=CORRECT)
         return typed
 
 

@@ -14,7 +14,7 @@ from plantkit.db.row import Row, Values
 from plantkit.db.tx import Tx
 from plantkit.errors import DomainError, Forbidden, Invalid
 from plantkit.resources.errors import Archived, Drifted, RowExists, TwiceInBatch
-from plantkit.resources.incoming import Incoming, Key
+from plantkit.resources.incoming import CORRECT, Incoming, Key
 from plantkit.resources.resource import Archivable, Source
 from plantkit.resources.stock import Known, Present
 from plantkit.resources.target import Target
@@ -95,9 +95,9 @@ class Verdicts:
         if not refusal.errors:
             self.incoming.refuse(place, refusal.code, refusal.detail, hint=refusal.cure)
         for error in refusal.errors:
-            code = error.code if type(refusal) is Invalid else refusal.code
-            named = error.pointer.removeprefix("/")
-            self.incoming.refuse(place, code, error.detail, field=named, hint=refusal.cure)
+            general = type(refusal) is Invalid
+            code, hint = (error.code, CORRECT) if general else (refusal.code, refusal.cure)
+            self.incoming.refuse(place, code, error.detail, field=error.pointer.removeprefix("/"), hint=hint)
         self.states[place] = RowState.STALE if isinstance(refusal, Drifted) else RowState.REJECTED
 
     def take_over(self, some: "Verdicts", places: Iterable[int]) -> None:
