@@ -173,6 +173,12 @@ async def test_an_empty_cell_says_null(of_text):
     ]
 
 
+async def test_what_is_known_by_its_name_is_called_by_it_where_nothing_else_is_said(of_text):
+    found = await of_text("Name,Description,Cost\nSHAFT-40,Shaft 40 mm,7\nBOLT,,2\n")
+
+    assert [row[1:] for row in found.rows] == [["SHAFT-40", "Shaft 40 mm"], ["BOLT", "BOLT"]]
+
+
 async def test_a_second_row_of_one_key_names_the_first(of_text):
     found = await of_text("Item,Name\nA,Axle\nB,Bush\nA,Another\n")
 

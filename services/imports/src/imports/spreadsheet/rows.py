@@ -92,6 +92,7 @@ class Rows:
         self._key = [self.fields.index(field) for field in template.key]
         keys = {self._columns[at].place.column for at in self._key}
         self._beside = [at for at, column in enumerate(self._columns) if column.place.column not in keys]
+        self._identified = self._columns[self._key[0]].place.by == "guess" and "name" in self.fields
         self._whole = _whole(template, self.fields)
         self._template = template
         self._seen, self._after_gap = 0, False
@@ -199,12 +200,21 @@ class Rows:
 
     def _batches(self, work: "_Work") -> Iterator[Batch]:
         """One for a chunk, unless its rows are too long for one message."""
+        if self._identified:
+            self._name_by_key(work.kept)
         pieces = list(_pieces(work.kept))
         if not pieces and not work.rejected:
             return
         for rows in pieces[:-1]:
             yield Batch(rows, [], self._seen, [])
         yield Batch(pieces[-1] if pieces else [], work.errors, self._seen, work.rejected)
+
+    def _name_by_key(self, rows: list[list[JsonValue]]) -> None:
+        """Where the column called Name is the key, a row without a description is still called by it."""
+        key, name = 1 + self._key[0], 1 + self.fields.index("name")
+        for row in rows:
+            if row[name] is None:
+                row[name] = row[key]
 
 
 _NEEDS_KEY: Final = "A row is known by this; without it nobody can say what the row is about."
