@@ -51,10 +51,10 @@ async def test_a_follower_sees_every_step_to_the_end(plant: Plant):
     await asyncio.sleep(0.3)
     await plant.work()
     await asyncio.sleep(0.3)
-    while ready := await plant.waiting(import_id):
+    while ready := (await plant.waiting(import_id))[:3]:
         await plant.deliver(take_answers, *(applied(one) for one in ready))
         plant.answered[import_id] = plant.answered.get(import_id, 0) + len(ready)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.3)
     told, _ = await following
     assert [told[0]["state"], told[-1]["state"]] == ["uploaded", "done"]
     assert never_goes_back(told)

@@ -263,7 +263,9 @@ async def test_a_version_that_is_not_there_is_not_found(ask: Ask, new_record: Ma
     assert (await ask("GET", at(await new_record(), tail), Role.VIEWER)).status_code == 404
 
 
-@pytest.mark.parametrize("key", ["nobody", "0195570c-3d4e-7f50-8a61-7b8c9d0e1f2a", "%00", "0195570c-3d4e-7f50-8a61-7b8c9d0e1f2a0"])
+@pytest.mark.parametrize(
+    "key", ["nobody", "0195570c-3d4e-7f50-8a61-7b8c9d0e1f2a", "%00", "0195570c-3d4e-7f50-8a61-7b8c9d0e1f2a0"]
+)
 async def test_a_record_that_is_not_there_is_not_found(ask: Ask, database: TestDatabase, key: str) -> None:
     async with nothing_written(database, "record_versions"):
         for tail in ("", "/history", "/history/1"):
