@@ -15,7 +15,7 @@ try:
     1 / 0
 except ZeroDivisionError as error:
     logs.get("plantkit").error("it.failed", exc_info=error)
-logging.getLogger("faststream").warning("a library's \\x9b[31mown \\u2028format\\x85")
+logging.getLogger("faststream").warning("a library's \\x9b[31mown \\u2028format\\x85 \\u202e\\ue000\\U000e0001")
 """
 FIELDS = [
     "timestamp", "level", "logger", "message", "module", "function", "line",
@@ -56,4 +56,4 @@ def test_a_library_with_a_format_of_its_own_speaks_ours_and_commands_no_terminal
     foreign = lines()[3]
 
     assert (foreign["logger"], foreign["level"]) == ("faststream", "warning")
-    assert foreign["message"] == "a library's \x9b[31mown \u2028format\x85"
+    assert foreign["message"] == "a library's \x9b[31mown \u2028format\x85 \u202e\ue000\U000e0001"

@@ -3,8 +3,8 @@
 Ids and codes go in; bodies, names, tokens and free text do not.
 """
 
+import json
 import logging
-import re
 import sys
 from contextlib import nullcontext
 from typing import Any
@@ -31,7 +31,6 @@ FIELDS = (
     "resource",
     "duration_ms",
 )
-_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
 _CALLSITE = structlog.processors.CallsiteParameterAdder(
     [
         structlog.processors.CallsiteParameter.MODULE,
@@ -120,7 +119,14 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
     event.pop("_record", None)
     event.pop("_from_structlog", None)
     line = orjson.dumps(event, default=_text).decode()
-    return _BREAKS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)  # what terminals and some readers take as commands
+    if line.isprintable():
+        return line
+    return "".join(sign if sign.isprintable() else _escaped(sign) for sign in line)
+
+
+def _escaped(sign: str) -> str:
+    """As JSON writes it: what a terminal or a reader may take as a command is shown as what it is."""
+    return json.dumps(sign)[1:-1]
 
 
 def _text(value: Any) -> str:
