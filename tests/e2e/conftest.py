@@ -14,6 +14,7 @@ from plantkit.testing.fixtures import Signer, settings_for
 from takt_contracts import catalog
 from takt_contracts.roles import Role
 from tests.e2e.evidence import Refusing
+from tests.e2e.road import Road
 from tests.e2e.stack import Stack, running_stack
 
 
@@ -29,6 +30,12 @@ async def door(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the stack's gateway that is nobody."""
     async with httpx.AsyncClient(base_url=stack.gateway, trust_env=False, timeout=20) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def road(door: httpx.AsyncClient, stack: Stack) -> Road:
+    """Uploads of a planner."""
+    return Road(door, stack.headers(Role.PLANNER))
 
 
 @pytest.fixture(scope="module")

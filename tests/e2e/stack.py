@@ -95,23 +95,23 @@ class Stack:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
+def running_stack(*options: str, **environment: str) -> Iterator[Stack]:
     """Up, and down again whatever happens in between."""
     home = Path(tempfile.mkdtemp(prefix="takt-e2e-"))
     home.chmod(0o755)  # the database may run as another user, who has to get in
     data = home / "data"
     try:
-        _takt("up", "--detach", "--data", str(data), "--port", str(own_port()))
+        _takt("up", "--detach", *options, "--data", str(data), "--port", str(own_port()), **environment)
         yield Stack(json.loads(_takt("status", "--json", "--data", str(data))))
     finally:
         _takt("down", "--data", str(data))
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _takt(*arguments: str) -> str:
+def _takt(*arguments: str, **environment: str) -> str:
     command = [sys.executable, "-m", "takt", *arguments]
-    environment = {**os.environ, **_MANY_SIGN_INS}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=environment)
+    given = {**os.environ, **_MANY_SIGN_INS, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=given)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

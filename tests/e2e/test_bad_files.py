@@ -13,7 +13,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from takt_contracts.envelope import Envelope
-from takt_contracts.roles import Role
 from tests.e2e.evidence import left_behind
 from tests.e2e.plant import API, Plant, code, planted
 from tests.e2e.road import XLSX, Road, changed, sums_up, workbook
@@ -27,11 +26,6 @@ _AT_ONCE_S = 10.0
 @pytest.fixture(scope="module")
 async def plant(door: httpx.AsyncClient, stack: Stack) -> Plant:
     return await planted(door, stack)
-
-
-@pytest.fixture(scope="module")
-def road(door: httpx.AsyncClient, stack: Stack) -> Road:
-    return Road(door, stack.headers(Role.PLANNER))
 
 
 async def serves_the_next_one(road: Road) -> None:

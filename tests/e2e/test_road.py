@@ -8,7 +8,6 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from takt_contracts.roles import Role
 from tests.e2e.kafka_log import all_records
 from tests.e2e.plant import API, Plant, code, keyed, planted
 from tests.e2e.road import Road, changed, saved_again, sums_up, workbook
@@ -22,11 +21,6 @@ HEADER = ("Order no", "Op", "Work center", "Material", "Quantity", "Due date", "
 @pytest.fixture(scope="module")
 async def plant(door: httpx.AsyncClient, stack: Stack) -> Plant:
     return await planted(door, stack)
-
-
-@pytest.fixture(scope="module")
-def road(door: httpx.AsyncClient, stack: Stack) -> Road:
-    return Road(door, stack.headers(Role.PLANNER))
 
 
 def operations(plant: Plant, order: str, count: int = 30) -> list[tuple[Any, ...]]:

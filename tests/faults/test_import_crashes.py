@@ -5,40 +5,34 @@ ends the first life of each process that passes it; each run says which processe
 """
 
 import asyncio
-import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from plantkit.crash import VARIABLE
-from takt.stack.ports import own_port
+from takt_contracts.roles import Role
+from tests.e2e.kafka_log import all_records
+from tests.e2e.plant import API
+from tests.e2e.stack import Stack, running_stack, until
 from tests.faults.harness import points
 
 pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(180)]
 TOPIC = "takt.operations.item"
 ROWS_A_BATCH = 500
 _LOST = (httpx.TransportError,)
-_LEASE_S = 3
 
 
 @dataclass(frozen=True)
 class Killed:
     """A running stack with a crash point armed."""
 
-    status: dict[str, Any]
+    stack: Stack
     client: httpx.AsyncClient
 
     async def imported(self, name: str, content: bytes) -> dict[str, Any]:
@@ -61,7 +55,7 @@ class Killed:
                         "/templates/items/uploads", files=files, data={"mode": "commit"}, headers=headers
                     )
                     if answer.status_code == 202:
-                        return answer.headers["location"].removeprefix("/api/v1")
+                        return answer.headers["location"].removeprefix(API)
                     assert answer.status_code in (409, 503), answer.text
                 except _LOST:
                     pass
@@ -76,51 +70,15 @@ class Killed:
 
     def restarted(self) -> Counter[str]:
         """Which processes the supervisor had to start again."""
-        log = Path(self.status["data"]) / "logs" / "launcher.log"
-        return Counter(re.findall(r"(\S+) ended; it starts again", log.read_text()))
-
-    @property
-    def database(self) -> str:
-        secret = (Path(self.status["secrets"]) / "postgres").read_text()
-        return str(self.status["postgres"]).replace("://", f"://postgres:{secret}@")
-
-
-@contextmanager
-def stack(folder: Path, crash: str | None) -> Iterator[dict[str, Any]]:
-    folder.chmod(0o755)
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    data = str(folder / "data")
-    lease = {"TAKT_IMPORTS_LEASE_S": str(_LEASE_S)}
-    environment = {**os.environ, **lease, **({VARIABLE: crash} if crash else {})}
-    try:
-        _takt(environment, "up", "--detach", "--split", "--data", data, "--port", str(own_port()))
-        yield json.loads(_takt(environment, "status", "--json", "--data", data))
-    finally:
-        _takt(dict(os.environ), "down", "--data", data)
-
-
-def _takt(environment: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-m", "takt", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+        return Counter(re.findall(r"(\S+) ended; it starts again", "\n".join(self.stack.lines("launcher"))))
 
 
 @pytest.fixture
-async def killed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Killed]:
-    with stack(tmp_path, request.param) as status:
-        base = f"{status['gateway']}/api/v1"
-        headers = {"authorization": f"Bearer {_signed_in(status, base)}"}
+async def killed(request: pytest.FixtureRequest) -> AsyncIterator[Killed]:
+    with running_stack("--split", **{VARIABLE: request.param}) as stack:
+        base, headers = f"{stack.gateway}{API}", stack.headers(Role.ADMIN)
         async with httpx.AsyncClient(base_url=base, headers=headers, trust_env=False, timeout=20) as client:
-            yield Killed(status, client)
-
-
-def _signed_in(status: dict[str, Any], base: str) -> str:
-    known = json.loads(Path(status["credentials"]).read_text())
-    answer = httpx.post(f"{base}/auth/login", json=known, trust_env=False).raise_for_status()
-    return str(answer.json()["access_token"])
+            yield Killed(stack, client)
 
 
 def book(prefix: str, rows: int) -> bytes:
@@ -133,35 +91,24 @@ def keys(prefix: str, rows: int) -> set[str]:
     return {f"{prefix}-{number:05d}" for number in range(rows) if number % 100 != 99}
 
 
-async def in_the_table(url: str) -> Counter[str]:
-    connection = await asyncpg.connect(url)
-    try:
+async def in_the_table(stack: Stack) -> Counter[str]:
+    async with stack.database() as connection:
         return Counter(
             {row["code"]: row["version"] for row in await connection.fetch("SELECT * FROM operations.items")}
         )
-    finally:
-        await connection.close()
 
 
-async def in_the_log(bootstrap: str, expected: int) -> dict[str, set[str]]:
+async def in_the_log(stack: Stack, expected: int) -> dict[str, set[str]]:
     """Ids of the events of each key, read raw, as soon as so many keys are there."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    found: dict[str, set[str]] = {}
-    try:
-        places = [TopicPartition(TOPIC, number) for number in range(6)]
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        async with asyncio.timeout(40):
-            while len(found) < expected or any(
-                [await consumer.position(place) < end for place, end in (await consumer.end_offsets(places)).items()]
-            ):
-                for batch in (await consumer.getmany(timeout_ms=300)).values():
-                    for record in batch:
-                        found.setdefault(record.key.decode(), set()).add(dict(record.headers)["ce_id"].decode())
-    finally:
-        await consumer.stop()
-    return found
+
+    async def told() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for record in await all_records(stack.status["kafka"], TOPIC):
+            found.setdefault(record.key.decode(), set()).add(dict(record.headers)["ce_id"].decode())
+        return found if len(found) >= expected else {}
+
+    whole: dict[str, set[str]] = await until(told, 40)
+    return whole
 
 
 async def comes_out_whole(run: Killed, files: list[tuple[str, int]]) -> None:
@@ -173,8 +120,8 @@ async def comes_out_whole(run: Killed, files: list[tuple[str, int]]) -> None:
         expected = {"rows": rows, "created": rows - refused, "rejected": refused}
         assert (ended["state"], totals) == ("done", {name: count for name, count in expected.items() if count}), ended
     everything = set().union(*(keys(prefix, rows) for prefix, rows in files))
-    assert await in_the_table(run.database) == dict.fromkeys(everything, 1)
-    told = await in_the_log(run.status["kafka"], len(everything))
+    assert await in_the_table(run.stack) == dict.fromkeys(everything, 1)
+    told = await in_the_log(run.stack, len(everything))
     assert set(told) == everything
     assert {key: len(ids) for key, ids in told.items() if len(ids) != 1} == {}
 

@@ -99,11 +99,6 @@ class Tx:
         self.has_claimed = self.first_try
         return await self.one(entity, lock=not self.first_try, **key)
 
-    async def many(self, entity: type[R], statement: Compiled, **given: Any) -> list[R]:
-        """Rows of a `select(Entity)` that was compiled once."""
-        records = await self.connection.fetch(statement.sql, *statement.arguments(given))
-        return [self._read(entity, record) for record in records]
-
     async def fetch(self, statement: Compiled | ClauseElement, **given: Any) -> Sequence[asyncpg.Record]:
         """Records of any statement. Statements on a hot path are compiled once, at import."""
         ready = statement if isinstance(statement, Compiled) else compile_statement(statement)

@@ -58,7 +58,7 @@ class AnyEvent(Event):
 async def keep_activity(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
     """One statement for the states, one for the events, one to forget.
 
-    Delivered twice: the inbox drops the second, and both tables would. Late: an older version changes no state; it is
+    Delivered twice: both tables refuse the second. Late: an older version changes no state; it is
     listed among the last events where it belongs by its time, if it is one of them.
     """
     newest = {(one.topic, one.subject): one for one in sorted(deliveries, key=lambda one: one.version)}

@@ -73,7 +73,7 @@ WHERE known.version < excluded.version
 async def keep_cards(tx: Tx, deliveries: Deliveries) -> None:
     """States by subject, ledger entries and import rows by the event that told them.
 
-    Delivered twice: the inbox drops the second, and every table would. Late: an older version changes no state, while
+    Delivered twice: every table refuses the second. Late: an older version changes no state, while
     its entry and its row are kept; and no table needs what another topic tells.
     """
     operations = [one for one in deliveries if isinstance(one.event, SeenOperation)]
