@@ -8,7 +8,8 @@ CONSUMER = (
     "consumer.after_effect_before_commit",
     "consumer.after_commit_before_offset",
 )
+DLQ = "dlq.after_park_before_offset"
 IMPORT = ("import.after_store_before_row", "import.mid_batch", "import.after_last_batch_before_state")
 REBUILD = "rebuild.before_commit"
-EVERY = frozenset({*COMMAND, *RELAY, RELAY_FENCED, *CONSUMER, *IMPORT, REBUILD})
+EVERY = frozenset({*COMMAND, *RELAY, RELAY_FENCED, *CONSUMER, DLQ, *IMPORT, REBUILD})
 PASSAGES = (1, 2, 17)

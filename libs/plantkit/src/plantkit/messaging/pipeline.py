@@ -121,6 +121,7 @@ class Pipeline:
             log.warning("consumer.put_aside", group=self._parking.group, code=aside.code, state=aside.state, **place)
         async with self._context.db.connection() as connection:
             await self._parking.put(connection, asides)
+        crash.point("dlq.after_park_before_offset")
 
 
 def is_trouble(error: Exception) -> bool:
