@@ -73,8 +73,8 @@ async def asleep_past_its_lease(plant: Plant, crash: str | None) -> tuple[Child,
     """Paused while it publishes; somebody else has all that it owned."""
     sleeper = plant.messaging("relay", crash=crash)
     await tables.becomes(plant, True, tables.PUBLISHING, within_s=10)
-    owner = await tables.value(plant, "SELECT max(owner) FROM relay_slots")
+    owner = await telling.owner_of_slots(plant)
     sleeper.pause()
     heir = plant.messaging("relay")
-    await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=10)
+    await telling.taken_over(plant, owner)
     return sleeper, heir

@@ -1,7 +1,8 @@
 """A process with one service's messaging, put together by hand.
 
 The parts come in through constructors: `relay` and `consumers` name strategies as `module:NAME`; without them they are
-the product's. `lease_s` shortens the relay's leases, `page` its pages, `batch` the consumer's batches.
+the product's. `lease_s` shortens the relay's leases, `page` its pages, `retry_blocked_s` its patience with what cannot
+be published, `batch` the consumer's batches. Metrics are served at `metrics_port`, where one is given.
 """
 
 import asyncio
@@ -9,6 +10,8 @@ import importlib
 import json
 import signal
 from typing import Any
+
+from prometheus_client import start_http_server
 
 from operations.settings import Settings
 from plantkit.context import Context
@@ -36,8 +39,12 @@ async def main(parts: dict[str, Any]) -> None:
         [Slice(name="faults", consumers=(appends(parts["run"], parts.get("batch", 8)),))],
         relay=named(parts.get("relay")),
         consumers=named(parts.get("consumers")),
-        pace=Pace(lease_s=parts["lease_s"], page=parts.get("page", 200)),
+        pace=Pace(
+            lease_s=parts["lease_s"], page=parts.get("page", 200), retry_blocked_s=parts.get("retry_blocked_s", 60.0)
+        ),
     )
+    if "metrics_port" in parts:
+        start_http_server(parts["metrics_port"], "127.0.0.1")
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     await messaging.start(settings.loops)

@@ -9,6 +9,16 @@ from tests.faults.harness.plant import Plant
 FEWEST = 200
 
 
+async def owner_of_slots(plant: Plant) -> str:
+    """Of a run in which one relay has them all."""
+    return str(await tables.value(plant, "SELECT max(owner) FROM relay_slots"))
+
+
+async def taken_over(plant: Plant, owner: str) -> None:
+    """Somebody else has everything that this relay owned. Raises Stuck."""
+    await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=20)
+
+
 async def verdicts(plant: Plant, history: list[Op], *, faults: int, wanted: int = 1) -> list[Verdict]:
     """What was acknowledged to writers is in the outbox; what is in the outbox is in the topic, in order per key."""
     history = plant.written(history)

@@ -74,10 +74,20 @@ class Writers:
 
     async def _tell(self, connection: asyncpg.Connection, key: str, version: int) -> str:
         id_, now, topic = new_id(), datetime.now(UTC), self._plant.topic
-        headers = json.dumps({"ce_id": str(id_), "ce_sequence": f"{version:012d}", "ce_subject": key})
+        type_ = f"{topic}.appended.v1"
+        headers = json.dumps(self._headers(str(id_), type_, key, version))
         payload = json.dumps({"version": version, "state": {"name": key, "count": version}})
         month = now.date().replace(day=1)
-        await connection.execute(
-            _TELL, id_, month, slot_of(key), key, version, topic, f"{topic}.appended.v1", now, headers, payload
-        )
+        await connection.execute(_TELL, id_, month, slot_of(key), key, version, topic, type_, now, headers, payload)
         return str(id_)
+
+    def _headers(self, id_: str, type_: str, key: str, version: int) -> dict[str, str]:
+        return {
+            "ce_specversion": "1.0",
+            "ce_id": id_,
+            "ce_source": self._plant.source,
+            "ce_type": type_,
+            "ce_subject": key,
+            "ce_sequence": f"{version:012d}",
+            "content-type": "application/json",
+        }

@@ -9,7 +9,11 @@ OUTBOX_BLOCKED = Gauge(
     "Aggregates held back by an event that cannot be published",
     ["service"],
 )
-OUTBOX_PUBLISHED = Counter("takt_outbox_published_total", "Events acknowledged by the broker and marked", ["service"])
+OUTBOX_PUBLISHED = Counter(
+    "takt_outbox_published_total",
+    "Events that the broker has acknowledged, each time that they were told",
+    ["service"],
+)
 RELAY_SLOTS_HELD = Gauge("takt_relay_slots_held", "Slots of aggregates that this relay owns", ["service"])
 RELAY_FENCED = Counter(
     "takt_relay_fenced_total",
@@ -27,6 +31,11 @@ INBOX_DUPLICATES = Counter("takt_inbox_duplicates_total", "Deliveries dropped be
 VERSIONS_STALE = Counter(
     "takt_versions_stale_total",
     "Deliveries dropped because a newer version had been applied",
+    ["group"],
+)
+VERSION_GAPS = Counter(
+    "takt_version_gap_total",
+    "Events put aside because an earlier one of their subject had not come; they wait, then they are parked",
     ["group"],
 )
 HANDLER_SECONDS = Histogram("takt_handler_seconds", "Time of a batch's transaction", ["group"])

@@ -79,12 +79,12 @@ class Walk:
         outcome = sent.ticket.outcome
         if not (outcome.delivered or outcome.blocked):
             return
+        OUTBOX_PUBLISHED.labels(self._parts.service).inc(len(outcome.delivered))
         crash.point("relay.after_ack_before_mark")
         fenced = await self._parts.marker.mark(sent.epochs, outcome)
         if fenced:
             self._parts.leases.lose(fenced)
         self.marked += len(outcome.delivered)
-        OUTBOX_PUBLISHED.labels(self._parts.service).inc(len(outcome.delivered))
 
     def _hold_back_blocked(self, rows: Sequence[asyncpg.Record]) -> None:
         if not self._retry_blocked:

@@ -1,0 +1,26 @@
+"""Metrics of a run's processes, as a scraper reads them."""
+
+import asyncio
+import time
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.faults.harness.processes import Stuck
+
+
+async def reading(address: str, name: str) -> float:
+    """The sum of a metric over all its labels; 0 while it has none."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        text = (await client.get(f"{address}/metrics")).raise_for_status().text
+    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+    return sum(one.value for one in samples if one.name == name)
+
+
+async def becomes(address: str, name: str, wanted: float, within_s: float) -> None:
+    """Wait until the metric shows this. Raises Stuck."""
+    deadline = time.monotonic() + within_s
+    while (found := await reading(address, name)) != wanted:
+        if time.monotonic() > deadline:
+            raise Stuck(f"after {within_s:g} s {name} is {found:g}, not {wanted:g}")
+        await asyncio.sleep(0.1)
