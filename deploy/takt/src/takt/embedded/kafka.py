@@ -25,6 +25,15 @@ _JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerf
 _STARTED = b"Kafka Server started"
 
 
+@dataclass(frozen=True)
+class Door:
+    """A further listener: clients that come in here are told to use `told_port`, behind which somebody forwards."""
+
+    name: str
+    port: int
+    told_port: int
+
+
 @dataclass
 class Broker:
     """One node: where it keeps its log, and the two loopback ports it listens on."""
@@ -73,8 +82,9 @@ class Kafka:
         brokers: int = 1,
         logs: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        doors: Sequence[Door] = (),
     ) -> None:
-        """`ports`: the client port of a single broker, or (client, controller) port of each."""
+        """`ports`: the client port of a single broker, or (client, controller) port of each. `doors`: of the first."""
         self.data_dir = data_dir.absolute()
         if ports is None or isinstance(ports, int):
             ports = [(ports or free_port(), free_port()), *((free_port(), free_port()) for _ in range(1, brokers))]
@@ -85,6 +95,7 @@ class Kafka:
             for node, pair in zip(range(brokers), ports, strict=True)
         ]
         self._settings = settings or {}
+        self._doors = doors
         self._jars: list[Path] = []
 
     @classmethod
@@ -95,10 +106,11 @@ class Kafka:
         *,
         brokers: int = 1,
         settings: Mapping[str, str] | None = None,
+        doors: Sequence[Door] = (),
         progress: Progress | None = None,
     ) -> Self:
         """Fetch what is missing, format the log folders, start, and return when the controller trusts every broker."""
-        cluster = cls(data_dir, port, brokers=brokers, settings=settings)
+        cluster = cls(data_dir, port, brokers=brokers, settings=settings, doors=doors)
         cluster.prepare(progress)
         cluster.spawn()
         cluster.wait_ready()
@@ -171,8 +183,7 @@ class Kafka:
         settings = {
             "process.roles": "broker,controller",
             "node.id": str(broker.node),
-            "listeners": f"PLAINTEXT://127.0.0.1:{broker.port},CONTROLLER://127.0.0.1:{broker.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker.port},CONTROLLER://127.0.0.1:{broker.controller_port}",
+            **self._listeners(broker),
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.bootstrap.servers": ",".join(f"127.0.0.1:{b.controller_port}" for b in self.brokers),
             "log.dirs": str(broker.folder / "data"),
@@ -188,6 +199,15 @@ class Kafka:
         }
         text = "".join(f"{name}={value}\n" for name, value in settings.items())
         (broker.folder / "server.properties").write_text(text)
+
+    def _listeners(self, broker: Broker) -> dict[str, str]:
+        own = [Door("PLAINTEXT", broker.port, broker.port), Door("CONTROLLER", *[broker.controller_port] * 2)]
+        doors = [*own, *(self._doors if broker.node == 0 else ())]
+        return {
+            "listeners": ",".join(f"{door.name}://127.0.0.1:{door.port}" for door in doors),
+            "advertised.listeners": ",".join(f"{door.name}://127.0.0.1:{door.told_port}" for door in doors),
+            "listener.security.protocol.map": ",".join(f"{door.name}:PLAINTEXT" for door in doors),
+        }
 
     def __enter__(self) -> Self:
         return self
