@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from takt.embedded.kafka import Door
 from takt.errors import StackError
 from takt.stack.folder import DataFolder, Remembered, default_path
-from takt.stack.plan import Options
-from takt.stack.ports import choose_port, choose_ports, is_free, keep_port
+from takt.stack.plan import Options, refuse_production
+from takt.stack.ports import choose_port, choose_ports, doors, is_free, keep_port
 
 
 @pytest.fixture
@@ -95,3 +96,32 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 def test_the_default_folder_follows_the_user_s_data_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_path() == tmp_path / "takt" / "plant"
+
+
+def test_a_test_stack_is_one_from_its_first_start_and_no_real_folder_becomes_one(folder: DataFolder) -> None:
+    made = folder.remembered(None, None, test=True)
+    folder.remember(made)
+
+    assert folder.remembered(None, None).test
+    folder.remember(Remembered("north", 1))
+    with pytest.raises(StackError, match="not made for tests"):
+        folder.remembered(None, None, test=True)
+
+
+def test_a_test_stack_is_never_in_production_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAKT_RECORDS_MODE", "production")
+
+    refuse_production(Remembered("north", 1))
+    with pytest.raises(StackError, match="records cannot run in production"):
+        refuse_production(Remembered("north", 1, test=True))
+
+
+def test_only_a_test_stack_has_further_doors_to_its_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAKT_KAFKA_DOORS", "GATEWAY=20001:20002,RECORDS=20003:20004")
+    test = Remembered("north", 1, test=True)
+
+    assert doors(Remembered("north", 1)) == []
+    assert doors(test) == [Door("GATEWAY", 20001, 20002), Door("RECORDS", 20003, 20004)]
+    monkeypatch.setenv("TAKT_KAFKA_DOORS", "GATEWAY=20001")
+    with pytest.raises(StackError, match="TAKT_KAFKA_DOORS is not"):
+        doors(test)

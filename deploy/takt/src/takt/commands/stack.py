@@ -51,6 +51,9 @@ def up(
     plant: Plant = None,
     split: Split = False,
     detach: Annotated[bool, typer.Option("--detach", help="return when everything runs")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="a stack that `takt chaos` may harm; fixed at first start")
+    ] = False,
 ) -> None:
     """Start broker, database and services; stay until Ctrl-C, or --detach."""
     refuse_platform()
@@ -59,7 +62,7 @@ def up(
     from takt.stack.plan import Options
     from takt.stack.report import Console
 
-    options = Options(data or default_path(), port, brokers, plant, split)
+    options = Options(data or default_path(), port, brokers, plant, split, test=test)
     if detach:
         background.start(options, Console())
         typer.echo(_in_words(status.read(options.data)))

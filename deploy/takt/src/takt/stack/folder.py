@@ -22,6 +22,7 @@ class Remembered:
     plant: str
     brokers: int
     ports: dict[str, int] = field(default_factory=dict)
+    test: bool = False
 
 
 class DataFolder:
@@ -83,18 +84,20 @@ class DataFolder:
         write_secret(self.secrets / name, text)
         return text
 
-    def remembered(self, plant: str | None, brokers: int | None) -> Remembered:
+    def remembered(self, plant: str | None, brokers: int | None, *, test: bool = False) -> Remembered:
         """The choices of earlier starts, or these. Raises StackError when they disagree."""
         path = self.path / "stack.json"
         known = Remembered(**json.loads(path.read_text())) if path.exists() else None
         if known is None:
-            return Remembered(plant or "plant-1", brokers or 1)
+            return Remembered(plant or "plant-1", brokers or 1, test=test)
         if brokers is not None and brokers != known.brokers:
             raise StackError(
                 f"{self.path} was made with --brokers {known.brokers}, which cannot change: use another --data."
             )
         if plant is not None and plant != known.plant:
             raise StackError(f"{self.path} belongs to plant {known.plant}, not {plant}: use another --data.")
+        if test and not known.test:
+            raise StackError(f"{self.path} was not made for tests, and its plant may be real: use another --data.")
         return known
 
     def remember(self, choices: Remembered) -> None:

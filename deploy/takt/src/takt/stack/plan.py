@@ -28,6 +28,7 @@ class Options:
     plant: str | None = None
     split: bool = False
     reload: bool = False
+    test: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,13 @@ class Plan:
     def _database_url(self, service: str, role: str) -> str:
         password = self.folder.secret(f"{service}-{role}")
         return f"postgresql://{service}_{role}:{password}@127.0.0.1:{self.choices.ports['postgres']}/takt"
+
+
+def refuse_production(choices: Remembered) -> None:
+    """Raises StackError when a stack that faults may be put into is told to be a real one."""
+    real = [service for service in SERVICES if os.environ.get(f"TAKT_{service.upper()}_MODE") == "production"]
+    if choices.test and real:
+        raise StackError(f"This is a test stack: {', '.join(real)} cannot run in production mode in it.")
 
 
 def max_connections(split: bool) -> int:

@@ -1,15 +1,19 @@
 """Which ports a stack listens on: asked for, remembered, or free."""
 
+import os
 import random
+import re
 import socket
 from collections.abc import Collection
 
 from plantkit.db.provision import SERVICES
+from takt.embedded.kafka import Door
 from takt.errors import StackError
 from takt.stack.folder import Remembered
 from takt.stack.plan import LOOPS, WORKERS, Options
 
 DEFAULT_PORT = 8080
+_DOOR = re.compile(r"([A-Z]+)=(\d+):(\d+)")
 _OWN_PORTS = range(20_000, 32_000)  # below the range from which the system takes ports for outgoing connections
 
 
@@ -37,6 +41,16 @@ def _refuse_taken_voter(choices: Remembered, remembered: int | None) -> None:
 
 def kafka_ports(choices: Remembered) -> list[tuple[int, int]]:
     return [(choices.ports[f"kafka-{node}"], choices.ports[f"controller-{node}"]) for node in range(choices.brokers)]
+
+
+def doors(choices: Remembered) -> list[Door]:
+    """Further listeners of the broker: NAME=port:told_port, with commas between. Only a test stack has any."""
+    text = os.environ.get("TAKT_KAFKA_DOORS", "") if choices.test else ""
+    parts = [part for part in text.split(",") if part]
+    found = [match for part in parts if (match := _DOOR.fullmatch(part))]
+    if len(found) < len(parts):
+        raise StackError(f"TAKT_KAFKA_DOORS is not NAME=port:told_port,...: {text}")
+    return [Door(name, int(port), int(told)) for name, port, told in (match.groups() for match in found)]
 
 
 def choose_port(wanted: int | None, remembered: int | None) -> int:

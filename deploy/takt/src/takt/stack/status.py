@@ -21,6 +21,7 @@ def document(plan: Plan, pids: dict[str, int]) -> dict[str, Any]:
         "secrets": str(plan.folder.secrets),
         "logs": str(plan.folder.logs),
         "plant": plan.choices.plant,
+        "test": plan.choices.test,
     }
 
 

@@ -20,12 +20,12 @@ from takt.embedded.process import last_line
 from takt.errors import StackError, from_os_error
 from takt.stack import logs, status
 from takt.stack.children import Children
-from takt.stack.folder import DataFolder
+from takt.stack.folder import DataFolder, Remembered
 from takt.stack.forks import Order
 from takt.stack.member import Member, living
 from takt.stack.pids import PidFiles
-from takt.stack.plan import Options, Plan, max_connections, refuse_large_pools
-from takt.stack.ports import choose_ports, kafka_ports
+from takt.stack.plan import Options, Plan, max_connections, refuse_large_pools, refuse_production
+from takt.stack.ports import choose_ports, doors, kafka_ports
 from takt.stack.report import Report
 from takt.stack.sources import Sources
 
@@ -66,9 +66,10 @@ class Stack:
         for name in pid_files.clear_leftovers():
             report.say(f"{name} was left over by a launcher that was killed; it is stopped now.")
         pid_files.write("launcher", os.getpid())
-        choices = folder.remembered(options.plant, options.brokers)
+        choices = folder.remembered(options.plant, options.brokers, test=options.test)
+        refuse_production(choices)
         choose_ports(choices, options)
-        kafka = Kafka(folder.path / "kafka", kafka_ports(choices), brokers=choices.brokers, logs=folder.logs)
+        kafka = _kafka(folder, choices)
         folder.remember(choices)
         settings = {"max_connections": str(max_connections(options.split))}
         port = choices.ports["postgres"]
@@ -228,6 +229,11 @@ class Stack:
         for name, pid in pids.items():
             self.pid_files.write(name, pid)
         status.write(self.folder, status.document(self.plan, {**pids, "services": self.children.pid}))
+
+
+def _kafka(folder: DataFolder, choices: Remembered) -> Kafka:
+    ports = kafka_ports(choices)
+    return Kafka(folder.path / "kafka", ports, brokers=choices.brokers, logs=folder.logs, doors=doors(choices))
 
 
 def answers(url: str) -> bool:
