@@ -4,6 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.plantkit.tests.messaging.support import body, headers, ticked
-from plantkit.messaging.consumer import consumes
+from plantkit.messaging.consumer import PartialConsumer, consumes
 from plantkit.messaging.effect import is_behind
 from plantkit.messaging.offsets import places_after
 from plantkit.messaging.parking import Head
@@ -23,6 +25,8 @@ from plantkit.messaging.provision import Places
 from plantkit.messaging.records import Delivery, Poison, Reader
 from plantkit.messaging.wake import Announcer, Wake
 from plantkit.messaging.watchdog import Progress, sentences
+from takt_contracts.catalog import event_classes
+from takt_contracts.operations.production import OperationStarted
 
 EVENT = ticked("counter")
 READER = Reader({EVENT.types()[0]: EVENT})
@@ -32,6 +36,12 @@ def record(*, offset: int = 0, key: bytes | None = b"C-1", value: bytes | None =
     given_headers = tuple((name, text.encode()) for name, text in (told or headers(EVENT, "C-1", 1)).items())
     content = body("C-1", 1).encode() if value is None else value
     return ConsumerRecord(EVENT.topic, 0, offset, 0, 0, key, content, None, 0, 0, given_headers)
+
+
+def delivered(**given: Any) -> Delivery[Any]:
+    delivery = READER.read(record(**given))
+    assert isinstance(delivery, Delivery)
+    return delivery
 
 
 @given(st.binary(max_size=64), st.integers(1, 50))
@@ -87,10 +97,28 @@ def test_the_place_after_a_batch_is_one_past_the_last_of_each_partition():
 
 def test_only_later_records_of_the_same_key_are_behind_a_head():
     heads = {(EVENT.topic, b"C-1"): Head(5, "retry")}
-    assert is_behind(record(offset=6), heads)
-    assert not is_behind(record(offset=4), heads)
-    assert not is_behind(record(offset=6, key=b"C-2"), heads)
-    assert not is_behind(record(offset=6, key=None), heads)
+    assert is_behind(delivered(offset=6), heads)
+    assert not is_behind(delivered(offset=4), heads)
+    assert not is_behind(delivered(offset=6, key=None), heads)
+    other = delivered(offset=6, key=b"C-2", told=headers(EVENT, "C-2", 1))
+    assert not is_behind(other, heads)
+
+
+def test_earlier_versions_pass_a_head_that_came_too_early():
+    heads = {(EVENT.topic, b"C-1"): Head(5, "parked", version=3)}
+    found = [is_behind(delivered(offset=6, value=body("C-1", version).encode()), heads) for version in (2, 3, 4)]
+    assert found == [False, False, True]
+
+
+def test_a_consumer_that_leaves_out_events_of_a_topic_that_keeps_all_has_to_keep_versions_itself():
+    async def handle(tx: object, deliveries: object) -> None: ...
+
+    partial = consumes(OperationStarted, group="tests.partial")(handle)
+    with pytest.raises(PartialConsumer, match=r"without \[.*takt\.operations\.operation\.finished\.v1"):
+        partial.refuse_gaps()
+    replace(partial, keeps_version=True).refuse_gaps()
+    whole = tuple(one for one in event_classes() if one.topic == OperationStarted.topic)
+    replace(partial, events=whole).refuse_gaps()
 
 
 @pytest.mark.parametrize("error", [OSError(), TimeoutError(), ConnectionResetError()])

@@ -7,6 +7,7 @@ from typing import Any
 from plantkit.db.tx import Tx
 from plantkit.messaging.read_models import ReadModel
 from plantkit.messaging.records import Delivery
+from takt_contracts import catalog
 from takt_contracts.event import Event
 
 View = Callable[[type[Event]], type[Event]]
@@ -18,6 +19,10 @@ BATCH = 2_000
 def whole(event: type[Event]) -> type[Event]:
     """As the contract has it."""
     return event
+
+
+class PartialConsumer(Exception):
+    """Events that a consumer leaves out would look like gaps in the versions of those that it takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,13 @@ class Consumer:
     def topics(self) -> tuple[str, ...]:
         return tuple(sorted({event.topic for event in self.events}))
 
+    def refuse_gaps(self) -> None:
+        """Raises PartialConsumer where the kit keeps the versions and would wait for events of other types for ever."""
+        for name, topic in catalog.topics().items():
+            left_out = set(topic.types) - self.types.keys()
+            if name in self.topics and left_out and not (topic.compacted or self.keeps_version):
+                raise PartialConsumer(f"{self.group} takes {name} without {sorted(left_out)}: take all of its events.")
+
     @property
     def types(self) -> Mapping[str, type[Event]]:
         """The models that events are read as, by type on the wire."""
@@ -63,9 +75,11 @@ def consumes(
     The handler gets the new events of a batch, in order per subject, inside one transaction, and touches nothing but
     the database. Its docstring says what happens when an event comes twice, and when it comes late.
     `group` is `<service>.<purpose>`. `keeps_version` says that the handler's own table refuses older versions; without
-    it the kit remembers the newest version of every subject. `model` names the tables that this consumer alone writes:
-    readers can ask how fresh they are, and `takt rebuild` can make them again from the log. `view` reads less of each
-    event than its contract has: the owner has checked all of it, and to check it again may cost more than the handler.
+    it the kit remembers the newest version of every subject, and on topics that keep every event lets none pass an
+    earlier one: name all events of such a topic, and leave alone what does not concern the handler. `model` names the
+    tables that this consumer alone writes: readers can ask how fresh they are, and `takt rebuild` can make them again
+    from the log. `view` reads less of each event than its contract has: the owner has checked all of it, and to check
+    it again may cost more than the handler.
     """
 
     def made(handler: Handler) -> Consumer:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
-from aiokafka import ConsumerRecord
 
 from plantkit import crash
 from plantkit.auth.principal import SYSTEM
@@ -18,6 +17,7 @@ from plantkit.messaging.inbox import Deliveries, Filter
 from plantkit.messaging.metrics import APPLIED, HANDLER_SECONDS, INBOX_DUPLICATES, VERSIONS_STALE
 from plantkit.messaging.parking import Heads, Parking
 from plantkit.messaging.read_models import ReadModel
+from plantkit.messaging.records import Delivery
 from plantkit.run import Runner
 
 
@@ -95,12 +95,13 @@ class TransactionalEffect:
         heads = await self.parking.heads(connection)
         if not heads:
             return deliveries
-        behind = [delivery.record for delivery in deliveries if is_behind(delivery.record, heads)]
+        behind = [delivery.record for delivery in deliveries if is_behind(delivery, heads)]
         await self.parking.put(connection, [self.parking.behind(r, heads[r.topic, r.key]) for r in behind])
-        return [delivery for delivery in deliveries if not is_behind(delivery.record, heads)]
+        return [delivery for delivery in deliveries if not is_behind(delivery, heads)]
 
 
-def is_behind(record: ConsumerRecord, heads: Heads) -> bool:
-    """Whether a record of the same key lies aside before it. An earlier one is only a redelivery."""
+def is_behind(delivery: Delivery[Any], heads: Heads) -> bool:
+    """Whether a record of the same key lies aside before it."""
+    record = delivery.record
     head = None if record.key is None else heads.get((record.topic, record.key))
-    return head is not None and record.offset > head.offset
+    return head is not None and head.is_before(delivery)

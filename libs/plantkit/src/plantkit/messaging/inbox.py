@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from plantkit.errors import DomainError, Kind
 from plantkit.messaging.records import Delivery
 
 Deliveries = Sequence[Delivery[Any]]
@@ -37,6 +38,19 @@ KEPT_DAYS = 30
 _AT_ONCE = 5_000
 
 
+class VersionGap(DomainError):
+    """An event came before an earlier one of its subject, which the log has not delivered yet."""
+
+    kind = Kind.CONFLICT
+    code = "event.version-gap"
+    cure = "Nothing while it waits. When it is parked, find out where the earlier event is; redrive this one after it."
+
+    def __init__(self, *, subject: str, version: int, seen: int) -> None:
+        super().__init__(
+            f"Version {version} of {subject} came after version {seen}.", subject=subject, version=version, seen=seen
+        )
+
+
 class Filter(Protocol):
     """Strategy: which deliveries of a batch still have an effect to make."""
 
@@ -57,7 +71,11 @@ class Inbox:
 
 
 class VersionGuard:
-    """Drops deliveries that are not newer than what this consumer has applied of the same subject, and remembers."""
+    """Drops deliveries that are not newer than what this consumer has applied of the same subject, and remembers.
+
+    Raises VersionGap where the log keeps every event and one is missing: applied too early, the later event would make
+    the earlier one stale. A compacted topic has gaps by nature, there the newest state wins.
+    """
 
     async def fresh(self, connection: asyncpg.Connection, consumer: str, deliveries: Deliveries) -> Deliveries:
         highest: dict[tuple[str, str], int] = {}
@@ -101,5 +119,7 @@ def _is_newer(seen: dict[tuple[str, str], int], delivery: Delivery[Any]) -> bool
     version = seen.get(subject)
     if version is None or delivery.version <= version:
         return False
+    if delivery.version > version + 1 and not delivery.event.compacted:
+        raise VersionGap(subject=delivery.subject, version=delivery.version, seen=version)
     seen[subject] = delivery.version
     return True

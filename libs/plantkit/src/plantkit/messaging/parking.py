@@ -2,7 +2,8 @@
 
 A record that failed is tried again for a minute, in state `retry`; then it and what waits behind it are `parked` until
 somebody redrives them. A record that can never be read, or that a rule refuses as invalid, is parked at once. Without
-a key a record has no successors.
+a key a record has no successors. One that came before an earlier version of its subject waits for it: earlier versions
+pass it.
 """
 
 import base64
@@ -15,8 +16,10 @@ import orjson
 from aiokafka import ConsumerRecord
 
 from plantkit.ids import new_id
+from plantkit.messaging.inbox import VersionGap
 from plantkit.messaging.metrics import PARKED_TOTAL
-from plantkit.messaging.records import Poison
+from plantkit.messaging.records import Delivery, Poison
+from takt_contracts.event import Event
 
 BEHIND = "event.behind-parked"
 BACKOFF_S = (2, 5, 12, 25)  # after the first, second, third and fourth failure: five attempts in 44 s
@@ -24,7 +27,8 @@ LONGEST_RETRY_S = 60
 _REASON_LENGTH = 500
 
 _HEADS = """
-SELECT DISTINCT ON (topic, key) topic, key, offset_, state FROM parked
+SELECT DISTINCT ON (topic, key) topic, key, offset_, state, CASE WHEN reason_code = $2 THEN value END AS early
+FROM parked
 WHERE group_name = $1 AND state <> 'redriven' AND key IS NOT NULL
 ORDER BY topic, key, offset_
 """
@@ -43,12 +47,27 @@ RETURNING reason_code
 _NEXT = """
 SELECT p.* FROM parked p
 WHERE p.group_name = $1 AND p.state = 'retry' AND p.next_attempt_at <= clock_timestamp()
-  AND NOT EXISTS (SELECT FROM parked q WHERE q.group_name = p.group_name AND q.topic = p.topic AND q.key = p.key
-                  AND q.state <> 'redriven' AND q.offset_ < p.offset_)
+  AND (p.reason_code <> $2
+       OR NOT EXISTS (SELECT FROM parked q WHERE q.group_name = p.group_name AND q.topic = p.topic AND q.key = p.key
+                      AND q.state <> 'redriven' AND q.offset_ < p.offset_))
 ORDER BY p.next_attempt_at, p.offset_ LIMIT 1
 FOR UPDATE OF p SKIP LOCKED
 """
-_DONE = "UPDATE parked SET state = 'redriven', attempts = attempts + 1, next_attempt_at = NULL WHERE id = $1"
+_EARLY = """
+SELECT * FROM parked
+WHERE group_name = $1 AND topic = $2 AND key = $3 AND state = 'retry' AND reason_code = ANY($4::text[])
+ORDER BY offset_ LIMIT 100
+FOR UPDATE SKIP LOCKED
+"""
+_DONE = """
+WITH done AS (
+    UPDATE parked SET state = 'redriven', attempts = attempts + 1, next_attempt_at = NULL WHERE id = $1
+    RETURNING group_name, topic, key
+)
+UPDATE parked p SET next_attempt_at = now() FROM done
+WHERE p.group_name = done.group_name AND p.topic = done.topic AND p.key = done.key AND p.id <> $1
+  AND p.state = 'retry' AND p.reason_code = $2
+"""
 _FAILED = """
 UPDATE parked SET attempts = attempts + 1, reason_code = $2, reason = $3,
     first_failed_at = CASE WHEN attempts = 0 THEN clock_timestamp() ELSE first_failed_at END,
@@ -63,7 +82,7 @@ RETURNING state
 """
 _FOLLOW = """
 UPDATE parked p SET state = 'parked', parked_at = clock_timestamp(), next_attempt_at = NULL
-WHERE p.group_name = $1 AND p.state = 'retry'
+WHERE p.group_name = $1 AND p.state = 'retry' AND p.reason_code = $2
   AND EXISTS (SELECT FROM parked q WHERE q.group_name = p.group_name AND q.topic = p.topic AND q.key = p.key
               AND q.state = 'parked' AND q.offset_ < p.offset_)
 """
@@ -72,10 +91,15 @@ _DEPTH = "SELECT state, count(*) FROM parked WHERE group_name = $1 AND state <> 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first record of a key that lies aside; later ones go behind it."""
+    """The first record of a key that lies aside; later ones go behind it. `version` of one that came too early."""
 
     offset: int
     state: str
+    version: int | None = None
+
+    def is_before(self, delivery: Delivery[Any]) -> bool:
+        """An earlier record is only a redelivery; an earlier version is what the one that came too early waits for."""
+        return delivery.record.offset > self.offset and (self.version is None or delivery.version > self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +125,8 @@ class Parking:
         self._backoff_s = tuple(float(pause) for pause in backoff_s)
 
     async def heads(self, connection: asyncpg.Connection) -> Heads:
-        rows = await connection.fetch(_HEADS, self.group)
-        return {(row["topic"], row["key"]): Head(row["offset_"], row["state"]) for row in rows}
+        rows = await connection.fetch(_HEADS, self.group, VersionGap.code)
+        return {(row["topic"], row["key"]): _head(row) for row in rows}
 
     def poisoned(self, poison: Poison) -> Aside:
         return Aside(poison.record, poison.code, poison.reason, "parked", attempts=1)
@@ -127,10 +151,19 @@ class Parking:
 
     async def next_due(self, connection: asyncpg.Connection) -> asyncpg.Record | None:
         """The next head whose time has come, locked; nobody else gets it."""
-        return await connection.fetchrow(_NEXT, self.group)
+        return await connection.fetchrow(_NEXT, self.group, BEHIND)
+
+    async def turn(self, connection: asyncpg.Connection, due: asyncpg.Record) -> asyncpg.Record:
+        """What to try when this one is due: of records that came too early, the earliest version of their key."""
+        if due["reason_code"] != VersionGap.code:
+            return due
+        codes = [VersionGap.code, BEHIND]
+        waiting = await connection.fetch(_EARLY, self.group, due["topic"], due["key"], codes)
+        return min([due, *waiting], key=lambda row: version_in(row["value"]))
 
     async def done(self, connection: asyncpg.Connection, row: asyncpg.Record) -> None:
-        await connection.execute(_DONE, row["id"])
+        """It took effect. What came too early for lack of it is due."""
+        await connection.execute(_DONE, row["id"], VersionGap.code)
 
     async def failed_again(
         self, connection: asyncpg.Connection, row: asyncpg.Record, code: str, reason: str, *, final: bool
@@ -144,10 +177,20 @@ class Parking:
 
     async def follow(self, connection: asyncpg.Connection) -> None:
         """What waits behind a record that was given up is given up with it."""
-        await connection.execute(_FOLLOW, self.group)
+        await connection.execute(_FOLLOW, self.group, BEHIND)
 
     async def depth(self, connection: asyncpg.Connection) -> Mapping[str, int]:
         return {row["state"]: row["count"] for row in await connection.fetch(_DEPTH, self.group)}
+
+
+def _head(row: asyncpg.Record) -> Head:
+    early = row["early"]
+    return Head(row["offset_"], row["state"], None if early is None else version_in(early))
+
+
+def version_in(value: bytes) -> int:
+    """Of a record that was read before."""
+    return Event.model_validate_json(value).version
 
 
 def record_of(row: asyncpg.Record) -> ConsumerRecord:

@@ -16,7 +16,8 @@ from plantkit import crash
 from plantkit.context import Context
 from plantkit.errors import DomainError, Kind
 from plantkit.messaging.effect import Effect
-from plantkit.messaging.metrics import BATCH_RETRIES, CONSUMED, SCHEMA_UNKNOWN
+from plantkit.messaging.inbox import VersionGap
+from plantkit.messaging.metrics import BATCH_RETRIES, CONSUMED, SCHEMA_UNKNOWN, VERSION_GAPS
 from plantkit.messaging.offsets import Assignment, Offsets
 from plantkit.messaging.parking import Aside, Parking
 from plantkit.messaging.records import Delivery, Poison, Reader
@@ -24,6 +25,7 @@ from plantkit.observability import logs
 
 _LONGEST_PAUSE_S = 5.0
 _TROUBLED_CLASSES = ("08", "25", "40", "53", "55", "57", "58")  # connections, states, rollbacks, resources, operators
+_ALARMS = {"event.unknown-type": SCHEMA_UNKNOWN, VersionGap.code: VERSION_GAPS}
 log = logs.get(__name__)
 
 
@@ -115,8 +117,8 @@ class Pipeline:
 
     async def _put_aside(self, asides: Sequence[Aside]) -> None:
         for aside in asides:
-            if aside.code == "event.unknown-type":
-                SCHEMA_UNKNOWN.labels(self._parking.group).inc()
+            if aside.code in _ALARMS:
+                _ALARMS[aside.code].labels(self._parking.group).inc()
             place = {"topic": aside.record.topic, "partition": aside.record.partition, "offset": aside.record.offset}
             log.warning("consumer.put_aside", group=self._parking.group, code=aside.code, state=aside.state, **place)
         async with self._context.db.connection() as connection:

@@ -7,6 +7,7 @@ import asyncpg
 
 from plantkit.context import Context
 from plantkit.messaging.effect import TransactionalEffect
+from plantkit.messaging.inbox import VersionGap
 from plantkit.messaging.metrics import PARKED_DEPTH
 from plantkit.messaging.parking import Parking, record_of
 from plantkit.messaging.pipeline import explained, is_final, is_trouble
@@ -59,9 +60,10 @@ class Retries:
 
     async def _try_next(self) -> bool:
         async with self.context.db.connection() as connection, self.effect.transaction(connection) as tx:
-            row = await self.parking.next_due(connection)
-            if row is None:
+            due = await self.parking.next_due(connection)
+            if due is None:
                 return False
+            row = await self.parking.turn(connection, due)
             delivery = self.reader.read(record_of(row))
             if isinstance(delivery, Poison):
                 raise _GaveUp(row, delivery.code, delivery.reason, final=True)
@@ -72,7 +74,8 @@ class Retries:
             except Exception as error:
                 if is_trouble(error):
                     raise
-                raise _GaveUp(row, *explained(error), final=is_final(error)) from error
+                failed = due if isinstance(error, VersionGap) else row
+                raise _GaveUp(failed, *explained(error), final=is_final(error)) from error
         if tx.has_told:
             self.context.wake.notify()
         return True

@@ -46,6 +46,7 @@ class Subscription:
     """A consumer, wired. `start` and `stop` may be repeated: the watchdog does."""
 
     def __init__(self, context: Context, consumer: Consumer, strategies: ConsumerStrategies | None = None) -> None:
+        consumer.refuse_gaps()
         made = strategies or ConsumerStrategies()
         self.consumer = consumer
         self.group = consumer.group

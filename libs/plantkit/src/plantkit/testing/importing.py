@@ -1,8 +1,10 @@
 """Stands where imports and the log stand: hands batches of rows to an owner's consumer, and reads its answers."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -30,7 +32,7 @@ class ImportSender:
         self._owner = database.service
         found = [one for one in app.state.messaging.subscriptions if one.group == f"{self._owner}.imports"]
         self.subscription: Subscription = found[0]
-        self._versions = itertools.count(1)
+        self._versions: defaultdict[UUID, Iterator[int]] = defaultdict(lambda: itertools.count(1))
 
     async def send(self, target: str, said: Rows, /, **given: Any) -> RowResults:
         """One batch, and what became of it."""
@@ -62,7 +64,7 @@ class ImportSender:
         return await self.answers([batch.import_id for batch in batches])
 
     def record(self, batch: RowBatch) -> ConsumerRecord:
-        event = RowsReady(version=next(self._versions), state=batch)
+        event = RowsReady(version=next(self._versions[batch.import_id]), state=batch)
         by = Principal(id="imports", kind="service", roles=frozenset(), name="imports")
         about: dict[str, Any] = {"now": self._context.clock(), "settings": self._context.settings}
         row = outbox_row(event, principal=by, origin=Origin(request_id=str(batch.import_id)), **about)
