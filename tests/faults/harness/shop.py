@@ -26,11 +26,14 @@ _NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout)
 
 @dataclass
 class Shop:
-    """`operations` are started; `idle` ones are not, so that finishing them is refused."""
+    """`operations` are started; `idle` ones are not, so that finishing them is refused. `repeats` says whether every
+    second report that got no answer is sent once more at once.
+    """
 
     plant: Plant
     operations: int = 20
     seed: int = 1
+    repeats: bool = True
     history: list[Op] = field(default_factory=list)
     _sent: int = 0
 
@@ -75,12 +78,17 @@ class Shop:
         raise Stuck(f"{address} does not answer")
 
     async def work(self, addresses: Sequence[str], *, clients: int, commands: int) -> None:
-        """So many commands in all. Each goes to the first address that can be reached; every second one that got no
-        answer is sent once more to the last.
-        """
+        """So many commands in all. Each goes to the first address that can be reached; repeats go to the last."""
         await asyncio.gather(*(self._ready(address) for address in addresses))
         left = iter(range(commands))
         await asyncio.gather(*(self._patient(addresses, number, left) for number in range(clients)))
+
+    async def retry(self, address: str) -> int:
+        """Every report that got no definite answer is sent once more, as it was. Answers how many were."""
+        unsure = [op for op in self.history if op.out is Out.INFO and op.op == "report"]
+        for op in unsure:
+            self.history[self.history.index(op)] = await self._send(op, address)
+        return len(unsure)
 
     async def race(self, addresses: Sequence[str], *, clients: int, commands: int) -> None:
         """So many commands in all, spread over the addresses. Now and then a client is hasty: it sends its
@@ -93,7 +101,7 @@ class Shop:
     async def _patient(self, addresses: Sequence[str], number: int, left: Iterator[int]) -> None:
         for command in left:
             op = await self._first_reached(self._next(number, refused=command % 8 == 7), addresses)
-            if op.out is Out.INFO and op.op == "report" and op.i % 2:
+            if self.repeats and op.out is Out.INFO and op.op == "report" and op.i % 2:
                 op = await self._send(op, addresses[-1])
             self.history.append(op)
 

@@ -13,13 +13,14 @@ import asyncpg
 import orjson
 from fastapi import Request
 
+from plantkit import crash
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.clock import Clock
 from plantkit.db.engine import Database
 from plantkit.db.row import Aggregate, columns_of
 from plantkit.db.tx import Origin, Tx
 from plantkit.db.writer import Writes, statement
-from plantkit.errors import DomainError, Unauthenticated
+from plantkit.errors import DomainError, Unauthenticated, Unavailable
 from plantkit.ids import new_id
 from plantkit.messaging.wake import Wake
 from plantkit.observability import logs
@@ -58,7 +59,7 @@ def told_entry(entry: AuditEntry, settings: ServiceSettings) -> Event:
 
 
 class Refusals:
-    """Writes what was refused. A refusal that cannot be written is logged and still answered."""
+    """Writes what was refused, before it is answered: what nobody could prove later is not refused but unavailable."""
 
     def __init__(self, db: Database, settings: ServiceSettings, clock: Clock, wake: Wake) -> None:
         self._db = db
@@ -68,16 +69,16 @@ class Refusals:
         self._anonymous: Counter[tuple[str, str]] = Counter()
 
     async def tell(self, request: Request, error: DomainError) -> None:
-        """One entry for a refused request of a signed-in caller; anonymous ones are counted."""
+        """One entry for a refused request of a signed-in caller; anonymous ones are counted. Raises Unavailable."""
         principal: Principal | None = getattr(request.state, "principal", None)
         if principal is None or isinstance(error, Unauthenticated):
             self._anonymous[request.client.host if request.client else "unknown", error.code] += 1
             return
         origin: Origin = request.state.origin
         action = f"{request.method} {request.url.path}"[:500]
-        await self._write(
-            self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin), principal, origin
-        )
+        entry = self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin)
+        if not await self._write(entry, principal, origin):
+            raise Unavailable("The request was refused, and the refusal could not be recorded.")
 
     async def run(self) -> None:
         """Write the counts of anonymous refusals once a minute, until cancelled."""
@@ -106,14 +107,19 @@ class Refusals:
             trace_id=trace_id(origin),
         )
 
-    async def _write(self, entry: AuditEntry, principal: Principal, origin: Origin) -> None:
+    async def _write(self, entry: AuditEntry, principal: Principal, origin: Origin) -> bool:
+        """False, and a line in the log, when that is not possible."""
         writes = Writes(outbox=[_row(entry, principal, origin, self._settings)])
+        ready = statement(writes.shape)
         try:
-            await self._db.fetch(statement(writes.shape), **writes.arguments())
+            async with self._db.connection() as connection, connection.transaction():
+                await connection.execute(ready.sql, *ready.arguments(writes.arguments()))
+                crash.point("audit.after_entry_before_commit")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DomainError) as lost:
             log.warning("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
-            return
+            return False
         self._wake.notify()
+        return True
 
 
 def _row(entry: AuditEntry, principal: Principal, origin: Origin, settings: ServiceSettings) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What one running service holds, made once at start and handed to whoever needs it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plantkit.audit import Refusals
 from plantkit.auth.tokens import Verifier
@@ -9,6 +9,7 @@ from plantkit.db.engine import Database
 from plantkit.http.consistency import Consistency
 from plantkit.messaging.wake import Wake
 from plantkit.settings import ServiceSettings
+from plantkit.strategies import CommandStrategies
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,4 @@ class Context:
     wake: Wake
     refusals: Refusals
     consistency: Consistency
+    commands: CommandStrategies = field(default_factory=CommandStrategies)

@@ -7,13 +7,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import orjson
 from fastapi import Response
 from sqlalchemy import bindparam, select
 
 from plantkit.db.engine import Database, compile_statement
 from plantkit.db.machinery import IDEMPOTENCY
+from plantkit.db.row import Values
+from plantkit.observability.metrics import IDEMPOTENCY_REPLAYS
 
 _STORED = compile_statement(
     select(IDEMPOTENCY.c.request_sha256, IDEMPOTENCY.c.status, IDEMPOTENCY.c.headers, IDEMPOTENCY.c.body).where(
@@ -32,12 +33,13 @@ class Answer:
     request_sha256: bytes = b""
 
     @classmethod
-    def of(cls, record: asyncpg.Record) -> "Answer":
+    def of(cls, record: Values) -> "Answer":
         return cls(record["status"], record["headers"], record["body"], record["request_sha256"])
 
     def response(self, *, replayed: bool = False) -> Response:
         headers = orjson.loads(self.headers)
         if replayed:
+            IDEMPOTENCY_REPLAYS.inc()
             headers["idempotent-replayed"] = "true"
         return Response(self.body, self.status, headers)
 

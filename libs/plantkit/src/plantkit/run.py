@@ -22,9 +22,9 @@ from plantkit.context import Context
 from plantkit.db.constraints import explain
 from plantkit.db.engine import LOST_CONNECTION
 from plantkit.db.holds import unknown
-from plantkit.db.row import Aggregate
+from plantkit.db.row import Aggregate, Values
 from plantkit.db.tx import Origin, Tx
-from plantkit.db.writer import Writes, statement
+from plantkit.db.writer import Writes
 from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
 from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
 from plantkit.idempotency import Answer, Keyed, stored_answer
@@ -137,7 +137,7 @@ class Runner:
             return
         if writes.changed_rows > 1 or crash.armed("cmd.after_write_before_commit"):
             await tx.begin()
-        self._judge(tx, writes, await self._run_statement(tx, writes))
+        self._judge(tx, writes, await self.context.commands.write(tx, writes))
 
     def _outbox(self, tx: Tx) -> Iterator[dict[str, Any]]:
         """The facts of aggregates and their audit entry, then what was said beside them."""
@@ -150,13 +150,7 @@ class Runner:
         for said in tx.said:
             yield outbox_row(said.event, principal=said.principal, origin=said.origin, **about)
 
-    async def _run_statement(self, tx: Tx, writes: Writes) -> asyncpg.Record:
-        ready = statement(writes.shape)
-        outcome = await tx.connection.fetchrow(ready.sql, *ready.arguments(writes.arguments()))
-        assert outcome is not None
-        return outcome
-
-    def _judge(self, tx: Tx, writes: Writes, outcome: asyncpg.Record) -> None:
+    def _judge(self, tx: Tx, writes: Writes, outcome: Values) -> None:
         if writes.answer is not None and self.keyed is not None:
             if not outcome["got"]:
                 raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")

@@ -25,6 +25,7 @@ from plantkit.observability.metrics import SERVICE_INFO
 from plantkit.resources.routes import routes
 from plantkit.settings import Loop, ServiceSettings
 from plantkit.slice import Slice
+from plantkit.strategies import CommandStrategies
 
 API = "/api/v1"
 log = logs.get(__name__)
@@ -39,6 +40,7 @@ class Service:
     slices: tuple[Slice, ...]
     root_routers: tuple[APIRouter, ...] = field(default=())
     openapi_url: str | None = "/openapi.json"
+    commands: CommandStrategies = field(default_factory=CommandStrategies)
 
     def verifier(self, settings: ServiceSettings, db: Database, clock: Clock) -> Verifier:
         """What judges access tokens; the gateway's also asks whether the sign-in still runs."""
@@ -81,6 +83,7 @@ class Service:
             wake=wake,
             refusals=Refusals(db, settings, clock, wake),
             consistency=Consistency(settings.consistency_secret.get_secret_value(), settings.service),
+            commands=self.commands,
         )
 
 

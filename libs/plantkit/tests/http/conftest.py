@@ -15,7 +15,7 @@ from plantkit.auth.tokens import Verifier
 from plantkit.clock import utc_now
 from plantkit.context import Context
 from plantkit.db.engine import Database
-from plantkit.errors import AlreadyExists, NotFound, Unavailable
+from plantkit.errors import AlreadyExists, DomainError, NotFound, Unavailable
 from plantkit.http import openapi, problems
 from plantkit.http.consistency import Consistency
 from plantkit.http.etag import Match
@@ -42,6 +42,7 @@ class Thing(BaseModel):
     inner: list[dict[str, str]] = Field(default_factory=list)
 
 
+NO_DATABASE = "postgresql://nobody:nothing@127.0.0.1:1/none"
 router = Routes(tags=["things"])
 
 
@@ -125,7 +126,14 @@ async def pass_on(request: Request) -> dict[str, str]:
     return dict(request.query_params)
 
 
-def context_for(database_url: str) -> Context:
+class Unrecorded(Refusals):
+    """The edge has no database to record refusals in."""
+
+    async def tell(self, request: Request, error: DomainError) -> None:
+        return
+
+
+def context_for(database_url: str, refusals: type[Refusals] = Unrecorded) -> Context:
     settings = Settings(
         mode=Mode.EMBEDDED,
         plant="test",
@@ -144,7 +152,7 @@ def context_for(database_url: str) -> Context:
         clock=utc_now,
         verifier=Verifier(settings.jwks_url),
         wake=wake,
-        refusals=Refusals(db, settings, utc_now, wake),
+        refusals=refusals(db, settings, utc_now, wake),
         consistency=Consistency(CONSISTENCY_SECRET, settings.service),
     )
 
@@ -152,8 +160,12 @@ def context_for(database_url: str) -> Context:
 @pytest.fixture(scope="session")
 def edge_app(signer: Signer) -> FastAPI:
     logs.start("INFO")
+    return edge_of(context_for(NO_DATABASE), signer)
+
+
+def edge_of(context: Context, signer: Signer) -> FastAPI:
     app = FastAPI()
-    app.state.context = context_for("postgresql://nobody:nothing@127.0.0.1:1/none")
+    app.state.context = context
     app.state.context.verifier.trust(signer.jwks)
     problems.install(app)
     openapi.install(app)

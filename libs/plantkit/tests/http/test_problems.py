@@ -1,10 +1,14 @@
 """One shape for every refusal, and nothing of the inside in any of them."""
 
+import httpx
 import pytest
 
+from libs.plantkit.tests.http.conftest import NO_DATABASE, context_for, edge_of
+from plantkit.audit import Refusals
 from plantkit.errors import Kind
 from plantkit.http.problems import MEDIA_TYPE, STATUS
 from takt_contracts.problem import Problem
+from takt_contracts.roles import Role
 
 
 @pytest.mark.parametrize("path", ["/away", "/broken", "/nowhere", "/things/A-1"])
@@ -36,3 +40,12 @@ async def test_an_unknown_path_is_not_found(edge):
 def test_every_kind_has_its_status():
     assert set(STATUS) == set(Kind)
     assert len(set(STATUS.values())) == len(Kind)
+
+
+async def test_what_cannot_be_recorded_as_refused_is_not_answered_as_refused(signer):
+    transport = httpx.ASGITransport(edge_of(context_for(NO_DATABASE, Refusals), signer))
+    async with httpx.AsyncClient(transport=transport, base_url="http://takt/api/v1") as edge:
+        reply = await edge.post("/things", json={}, headers=signer.headers(Role.VIEWER))
+
+    assert (reply.status_code, reply.json()["code"]) == (503, "service.unavailable")
+    assert "retry-after" in reply.headers

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import asyncpg
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -39,7 +38,7 @@ from sqlalchemy.types import TypeEngine
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.holds import Hold
 from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
-from plantkit.db.row import Aggregate, Row
+from plantkit.db.row import Aggregate, Row, Values
 
 OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.name not in ("recorded_at", "published_at", "blocked"))
 _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
@@ -71,7 +70,7 @@ class Writes:
         held = tuple(hold.target for hold in self.holds)
         return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None, held)
 
-    def not_held(self, outcome: asyncpg.Record) -> list[Hold]:
+    def not_held(self, outcome: Values) -> list[Hold]:
         """References that the statement did not find."""
         return [hold for number, hold in enumerate(self.holds) if not outcome[f"h{number}"]]
 

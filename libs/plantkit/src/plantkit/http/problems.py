@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from plantkit.errors import DomainError, Invalid, Kind, Malformed
+from plantkit.errors import DomainError, Invalid, Kind, Malformed, Unavailable
 from plantkit.http.answers import OF_REFUSALS
 from plantkit.http.errors import Internal, MethodNotAllowed, NoSuchPath, TooLarge
 from plantkit.http.json import pointer
@@ -158,9 +158,16 @@ def _is_told(request: Request, error: DomainError) -> bool:
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)
-    if _is_told(request, error):
+    return problem(request, await _told(request, error) if _is_told(request, error) else error)
+
+
+async def _told(request: Request, error: DomainError) -> DomainError:
+    """The refusal, once it is recorded; else that it could not be."""
+    try:
         await request.app.state.context.refusals.tell(request, error)
-    return problem(request, error)
+    except Unavailable as unavailable:
+        return unavailable
+    return error
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

@@ -169,7 +169,7 @@ class Gate:
         key = idempotency.key_of(request.headers.get(idempotency.HEADER), required=self.policy.keyed)
         value = parse(body) if body else None
         if key is not None and request.method in WRITES and not self.policy.public:
-            request.state.keyed = _keyed(request, key, value)
+            request.state.keyed = _keyed(request, context, key, value)
         return Read(request, body, value) if self.reads_json else request
 
     async def _refusal(self, request: Request, wrong: RequestValidationError | Unstorable) -> DomainError:
@@ -189,8 +189,8 @@ def _check_consistency(request: Request, context: Context) -> None:
         context.consistency.read(token)
 
 
-def _keyed(request: Request, key: str, value: Any) -> Keyed:
+def _keyed(request: Request, context: Context, key: str, value: Any) -> Keyed:
     principal: Principal = request.state.principal
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     told = idempotency.digest(request.method, path, query, value)
-    return Keyed(principal.id, key, told)
+    return Keyed(context.commands.caller(principal), key, told)
