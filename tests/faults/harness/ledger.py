@@ -14,16 +14,19 @@ from plantkit.messaging.records import Delivery
 from takt_contracts.event import Event
 
 TABLES = """
-CREATE TABLE operations.faults_appended (n bigserial, key text, version bigint, event_id text);
-CREATE TABLE operations.faults_newest (key text PRIMARY KEY, state text);
+CREATE TABLE operations.faults_appended (n bigserial, reader text, key text, version bigint, event_id text);
+CREATE TABLE operations.faults_newest (reader text, key text, state text, PRIMARY KEY (reader, key));
 """
+FIRST = "first"
 _APPEND = """
-INSERT INTO faults_appended (key, version, event_id)
-SELECT key, version, id FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS t (key, version, id, place)
+INSERT INTO faults_appended (reader, key, version, event_id)
+SELECT $4, key, version, id
+FROM unnest($1::text[], $2::bigint[], $3::text[]) WITH ORDINALITY AS t (key, version, id, place)
 ORDER BY place
 """
 _NEWEST = """
-INSERT INTO faults_newest (key, state) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET state = excluded.state
+INSERT INTO faults_newest (reader, key, state) VALUES ($1, $2, $3)
+ON CONFLICT (reader, key) DO UPDATE SET state = excluded.state
 """
 
 
@@ -48,14 +51,19 @@ def tick(run: str) -> type[Event]:
     return Tick
 
 
-def appends(run: str, batch: int) -> Consumer:
-    """The consumer of one run. Twice or late: it would show; the kit has to prevent it."""
+def group_of(run: str, reader: str) -> str:
+    return f"operations.faults-{run}" if reader == FIRST else f"operations.faults-{run}-{reader}"
 
-    @consumes(tick(run), group=f"operations.faults-{run}", batch=batch)
+
+def appends(run: str, batch: int, reader: str = FIRST) -> Consumer:
+    """A consumer of one run, with lists of its own. Twice or late: it would show; the kit has to prevent it."""
+
+    @consumes(tick(run), group=group_of(run, reader), batch=batch)
     async def append(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
         subjects = [delivery.subject for delivery in deliveries]
         versions = [delivery.version for delivery in deliveries]
-        await tx.connection.execute(_APPEND, subjects, versions, [delivery.id for delivery in deliveries])
-        await tx.connection.executemany(_NEWEST, [(one.subject, str(one.event.state.count)) for one in deliveries])
+        await tx.connection.execute(_APPEND, subjects, versions, [delivery.id for delivery in deliveries], reader)
+        states = [(reader, one.subject, str(one.event.state.count)) for one in deliveries]
+        await tx.connection.executemany(_NEWEST, states)
 
     return append

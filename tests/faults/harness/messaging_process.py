@@ -2,7 +2,8 @@
 
 The parts come in through constructors: `relay` and `consumers` name strategies as `module:NAME`; without them they are
 the product's. `lease_s` shortens the relay's leases, `page` its pages, `retry_blocked_s` its patience with what cannot
-be published, `batch` the consumer's batches. Metrics are served at `metrics_port`, where one is given.
+be published, `batch` the consumer's batches, `patience` the watchdog's; `reader` makes it a group of its own. Metrics
+are served at `metrics_port`, where one is given.
 """
 
 import asyncio
@@ -16,11 +17,12 @@ from prometheus_client import start_http_server
 from operations.settings import Settings
 from plantkit.context import Context
 from plantkit.messaging.relay import Pace
+from plantkit.messaging.watchdog import Patience
 from plantkit.messaging.wiring import Messaging
 from plantkit.observability import logs
 from plantkit.service import Service
 from plantkit.slice import Slice
-from tests.faults.harness.ledger import appends
+from tests.faults.harness.ledger import FIRST, appends
 
 
 def named(place: str | None) -> Any:
@@ -36,9 +38,10 @@ async def main(parts: dict[str, Any]) -> None:
     context: Context = Service(name="operations", settings=Settings, slices=()).app(settings).state.context
     messaging = Messaging(
         context,
-        [Slice(name="faults", consumers=(appends(parts["run"], parts.get("batch", 8)),))],
+        [Slice(name="faults", consumers=(appends(parts["run"], parts.get("batch", 8), parts.get("reader", FIRST)),))],
         relay=named(parts.get("relay")),
         consumers=named(parts.get("consumers")),
+        patience=Patience(**parts.get("patience", {})),
         pace=Pace(
             lease_s=parts["lease_s"], page=parts.get("page", 200), retry_blocked_s=parts.get("retry_blocked_s", 60.0)
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.faults.harness.ledger import FIRST
 from tests.faults.harness.plant import SERVICE, Plant
 from tests.faults.harness.processes import Stuck
 
@@ -89,7 +90,9 @@ async def told(plant: Plant, topic: str) -> set[str]:
     return {str(row["id"]) for row in await rows(plant, "SELECT id FROM outbox WHERE topic = $1", topic)}
 
 
-async def lists(plant: Plant) -> Mapping[str, list[int]]:
-    """What the list-append consumer did, per key, in the order it did it."""
-    query = "SELECT key, array_agg(version ORDER BY n) AS versions FROM faults_appended GROUP BY key"
-    return {row["key"]: row["versions"] for row in await rows(plant, query)}
+_LISTS = "SELECT key, array_agg(version ORDER BY n) AS versions FROM faults_appended WHERE reader = $1 GROUP BY key"
+
+
+async def lists(plant: Plant, reader: str = FIRST) -> Mapping[str, list[int]]:
+    """What a list-append consumer did, per key, in the order it did it."""
+    return {row["key"]: row["versions"] for row in await rows(plant, _LISTS, reader)}

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from tests.faults.checkers import appends, fold, order
 from tests.faults.checkers.verdict import Verdict, enough
 from tests.faults.harness import tables, topics
+from tests.faults.harness.ledger import FIRST, group_of
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import Stuck
 from tests.faults.harness.topics import Raw
@@ -19,6 +20,7 @@ from tests.faults.harness.topics import Raw
 Offsets = dict[TopicPartition, int | None]
 KEYS = 20
 FEWEST = 200
+_NEWEST = "SELECT key, state FROM faults_newest WHERE reader = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Ticks:
 
     @property
     def group(self) -> str:
-        return f"operations.faults-{self.plant.name}"
+        return self.group_of(FIRST)
+
+    def group_of(self, reader: str) -> str:
+        return group_of(self.plant.name, reader)
 
     def raw(self, versions: Iterable[int]) -> Iterator[Raw]:
         for version in versions:
@@ -71,17 +76,22 @@ async def _committed(
     return {partition: await client.committed(partition) for partition in partitions}
 
 
-async def verdicts(plant: Plant, *, faults: int) -> list[Verdict]:
-    """What the log holds has taken effect exactly once per key and in order; the last state is the newest."""
+async def verdicts(plant: Plant, *, faults: int, wanted: int = 1) -> list[Verdict]:
+    """The log is in order, and what it holds has taken effect exactly once per key; the last state is the newest."""
     raw = await topics.read(plant.bootstrap, [plant.topic], {})
+    ordered = order.first_seen(map(topics.as_record, raw), least=FEWEST)
+    return [enough(faults=(faults, wanted)), ordered, *await effects(plant, raw)]
+
+
+async def effects(plant: Plant, raw: Sequence[ConsumerRecord], reader: str = FIRST) -> list[Verdict]:
+    """Whatever order the log has them in, one reader's effects are those of every version once, in order."""
     told: dict[str, int] = {}
     for record in map(topics.as_record, raw):
         told[record.key] = max(told.get(record.key, 0), record.version)
-    shown = {row["key"]: row["state"] for row in await tables.rows(plant, "SELECT key, state FROM faults_newest")}
+    shown = {row["key"]: row["state"] for row in await tables.rows(plant, _NEWEST, reader)}
     return [
-        enough(faults=(faults, 1), told=(len(raw), FEWEST)),
-        order.first_seen(map(topics.as_record, raw), least=FEWEST),
-        appends.exactly_once(await tables.lists(plant), told, least=FEWEST),
+        enough(told=(len(raw), FEWEST)),
+        appends.exactly_once(await tables.lists(plant, reader), told, least=FEWEST),
         fold.same(shown, fold.fold(map(_state, raw)), least=KEYS),
     ]
 

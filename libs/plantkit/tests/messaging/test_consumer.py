@@ -25,6 +25,7 @@ from plantkit.messaging.consumer import Consumer, consumes
 from plantkit.messaging.metrics import INBOX_DUPLICATES, VERSIONS_STALE
 from plantkit.messaging.parking import Parking
 from plantkit.messaging.subscription import ConsumerStrategies
+from plantkit.messaging.watchdog import Patience
 from plantkit.messaging.wiring import Messaging
 from plantkit.settings import Loop
 from plantkit.slice import Slice
@@ -342,8 +343,7 @@ async def test_a_consumer_that_stands_still_is_started_again(machinery, event, e
         await keep_versions(tx, deliveries)
 
     await tell_batch(machinery, event)
-    async with consuming(machinery, keeper(event, handler=handle)) as messaging:
-        [watchdog] = messaging._watchdogs
-        watchdog._every_s, watchdog._still_s = 0.3, 1.0
+    patience = Patience(every_s=0.3, still_s=1.0)
+    async with consuming(machinery, keeper(event, handler=handle), patience=patience):
         await until(machinery, {code: [1, 2, 3] for code in ("K", "C-1", "C-2")}, within_s=40)
         assert hung.is_set()

@@ -21,10 +21,16 @@ from plantkit.messaging.parser import decode, parse
 from plantkit.messaging.pipeline import Pipeline
 from plantkit.messaging.records import Reader
 from plantkit.messaging.retries import Retries
+from plantkit.settings import ServiceSettings
 
 _FLOOD = 500
 """Records in one batch; at five hundred events a second there are a tenth of that."""
 _LONGEST_REST_S = 1.0
+
+
+def product_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Nothing is acknowledged but by `Offsets`."""
+    return {"ack_policy": AckPolicy.MANUAL, **group_options(settings)}
 
 
 def product_effect(effect: TransactionalEffect, offsets: Offsets) -> Effect:
@@ -40,6 +46,7 @@ class ConsumerStrategies:
     parking: Callable[[str], Parking] = Parking
     offsets: Callable[[Callable[[], AIOKafkaConsumer | None], Assignment, str], Offsets] = BrokerOffsets
     effect: Callable[[TransactionalEffect, Offsets], Effect] = product_effect
+    options: Callable[[ServiceSettings], dict[str, Any]] = product_options
 
 
 class Subscription:
@@ -54,6 +61,7 @@ class Subscription:
         self.parking = made.parking(consumer.group)
         self.reader = Reader(consumer.types)
         self._context = context
+        self._options = made.options
         self._subscriber: Any = None
         guard = NoGuard() if consumer.keeps_version else made.guard()
         self.effect = TransactionalEffect(
@@ -84,12 +92,11 @@ class Subscription:
             batch=True,
             max_records=self.consumer.batch,
             batch_timeout_ms=20,
-            ack_policy=AckPolicy.MANUAL,
             listener=self.assignment,
             parser=parse,
             decoder=decode,
             no_reply=True,
-            **group_options(self._context.settings),
+            **self._options(self._context.settings),
         )
         subscriber(self._take)
         self._subscriber = subscriber

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -18,9 +19,15 @@ from plantkit.messaging.provision import Places, partitions_of, places_of
 from plantkit.messaging.subscription import Subscription
 from plantkit.observability import logs
 
-EVERY_S = 5.0
-STILL_S = 60.0
 log = logs.get(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often a consumer is looked at, and how long it may stand still."""
+
+    every_s: float = 5.0
+    still_s: float = 60.0
 
 
 class Progress:
@@ -46,14 +53,12 @@ class Watchdog:
         bootstrap: str,
         subscription: Subscription,
         *,
-        every_s: float = EVERY_S,
-        still_s: float = STILL_S,
+        patience: Patience | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bootstrap = bootstrap
         self._subscription = subscription
-        self._every_s = every_s
-        self._still_s = still_s
+        self._patience = patience or Patience()
         self._monotonic = monotonic
         self._progress = Progress(monotonic())
         self.lost: list[str] = []
@@ -65,7 +70,7 @@ class Watchdog:
             with suppress(KafkaError, OSError, TimeoutError):
                 await self._watch()
             self.lag = None
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(self._patience.every_s)
 
     async def _watch(self) -> None:
         client = commit_client(self._bootstrap, self._subscription.group)
@@ -74,7 +79,7 @@ class Watchdog:
             partitions = await partitions_of(client, self._subscription.consumer.topics)
             while True:
                 await self.look(client, partitions)
-                await asyncio.sleep(self._every_s)
+                await asyncio.sleep(self._patience.every_s)
         finally:
             await client.stop()
 
@@ -87,7 +92,7 @@ class Watchdog:
         OFFSET_LOST.labels(group).set(len(self.lost))
         CONSUMER_LAG.labels(group).set(places.lag)
         still = self._progress.still_for(places.of(self._subscription.assignment.owned), self._monotonic())
-        if still > self._still_s and not self.lost and self._subscription.pipeline.trouble is None:
+        if still > self._patience.still_s and not self.lost and self._subscription.pipeline.trouble is None:
             await self._restart(still)
 
     async def _restart(self, still: float) -> None:

@@ -25,7 +25,7 @@ from plantkit.messaging.routes import parked_routes
 from plantkit.messaging.subscription import ConsumerStrategies, Subscription
 from plantkit.messaging.upkeep import keep_up
 from plantkit.messaging.wake import Announcer, channel_of
-from plantkit.messaging.watchdog import Watchdog, sentences
+from plantkit.messaging.watchdog import Patience, Watchdog, sentences
 from plantkit.observability import logs
 from plantkit.resources.importing import importers
 from plantkit.settings import Loop
@@ -47,6 +47,7 @@ class Messaging:
         relay: Strategies | None = None,
         consumers: ConsumerStrategies | None = None,
         pace: Pace | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._context = context
         self._service = context.settings.service
@@ -55,7 +56,7 @@ class Messaging:
         declared += importers(context.settings, slices)
         self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
         bootstrap = context.settings.kafka_bootstrap
-        self._watchdogs = [Watchdog(bootstrap, subscription) for subscription in self.subscriptions]
+        self._watchdogs = [Watchdog(bootstrap, one, patience=patience) for one in self.subscriptions]
         self._broker: KafkaBroker | None = None
         self._loops: frozenset[Loop] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
