@@ -18,6 +18,18 @@ async def all_records(bootstrap: str, prefix: str = "takt.") -> list[Any]:
         await consumer.stop()
 
 
+async def ends(bootstrap: str, prefix: str = "takt.") -> dict[TopicPartition, int]:
+    """Where the topics with this prefix end now."""
+    partitions = await _partitions(bootstrap, prefix)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        found: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return found
+    finally:
+        await consumer.stop()
+
+
 async def _partitions(bootstrap: str, prefix: str) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()

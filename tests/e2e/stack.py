@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,14 +94,19 @@ class Stack:
         return {"authorization": f"Bearer {token}"}
 
 
+Prepare = Callable[[Path], Mapping[str, str]]
+"""Does what must be done in a data folder before the first start; returns what the environment needs for it."""
+
+
 @contextmanager
-def running_stack(*options: str, **environment: str) -> Iterator[Stack]:
+def running_stack(*options: str, prepare: Prepare | None = None, **environment: str) -> Iterator[Stack]:
     """Up, and down again whatever happens in between."""
     home = Path(tempfile.mkdtemp(prefix="takt-e2e-"))
     home.chmod(0o755)  # the database may run as another user, who has to get in
     data = home / "data"
     try:
-        _takt("up", "--detach", *options, "--data", str(data), "--port", str(own_port()), **environment)
+        given = {**(prepare(data) if prepare else {}), **environment}
+        _takt("up", "--detach", *options, "--data", str(data), "--port", str(own_port()), **given)
         yield Stack(json.loads(_takt("status", "--json", "--data", str(data))))
     finally:
         _takt("down", "--data", str(data))

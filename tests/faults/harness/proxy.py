@@ -129,7 +129,8 @@ class Link:
         pair = _Pair(self, reader, writer)
         self._pairs.add(pair)
         try:
-            await pair.run()
+            with suppress(asyncio.CancelledError):  # that is how a pair is reset; nothing comes after it
+                await pair.run()
         finally:
             self._pairs.discard(pair)
 

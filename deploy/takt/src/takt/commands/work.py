@@ -108,6 +108,14 @@ def secrets(
 
 
 @app.command(context_settings=_PASS_ON)
+def chaos(rest: Rest = None) -> None:
+    """Put faults into a test stack, from a seed, and judge: `takt chaos --seed N --minutes M [--data DIR]`."""
+    from takt.work.tools import python
+
+    raise typer.Exit(python("-m", "tests.faults.chaos", *(rest or ())))
+
+
+@app.command(context_settings=_PASS_ON)
 def bench(rest: Rest = None) -> None:
     """Measure what we claim, beside the peers: `takt bench commands|imports|relay|visible`."""
     from takt.work.tools import python

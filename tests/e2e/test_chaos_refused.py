@@ -1,0 +1,52 @@
+"""`takt chaos` touches nothing but a stack that was started to be harmed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from takt.stack import status
+from takt.workspace import root
+from tests.e2e.evidence import left_behind
+from tests.e2e.kafka_log import ends
+from tests.e2e.stack import Stack
+
+
+def chaos(data: Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "takt", "chaos", "--seed", "1", "--minutes", "1", "--data", str(data)]
+    environment = {name: value for name, value in os.environ.items() if name != "UV"}
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, cwd=root(), env=environment)
+
+
+@pytest.mark.broker
+async def test_a_real_stack_is_refused_and_nothing_of_it_changes(stack: Stack, tables: asyncpg.Connection) -> None:
+    assert stack.status["test"] is False
+    bootstrap = str(stack.status["kafka"])
+    before = await left_behind(tables), await ends(bootstrap), status.read(stack.data)
+
+    done = chaos(stack.data)
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "was not started with `takt up --test`" in done.stderr
+    assert (await left_behind(tables), await ends(bootstrap), status.read(stack.data)) == before
+
+
+def test_a_folder_on_which_nothing_runs_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    done = chaos(tmp_path / "nothing")
+
+    assert done.returncode == 2
+    assert "No stack runs on" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_test_stack_in_production_mode_does_not_start(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "takt", "up", "--detach", "--test", "--data", str(tmp_path / "data")]
+    environment = {**os.environ, "TAKT_OPERATIONS_MODE": "production"}
+
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+    assert done.returncode == 1
+    assert "operations cannot run in production mode" in done.stderr

@@ -1,0 +1,308 @@
+"""What is done to a running stack: one small class a fault. Each can land, can heal, and counts what landed.
+
+Signals go to processes that the stack's own pid files name, checked by start time; never by a name.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import asyncpg
+import psutil
+from aiokafka import ConsumerRecord
+
+from takt.stack.pids import PidFiles
+from tests.e2e.stack import Stack, until
+from tests.faults.harness import groups, topics
+from tests.faults.harness.links import Linked
+from tests.faults.harness.proxy import Weather
+
+BACK_S = 60.0
+_ENOUGH = 400
+"""Sessions that no server of ours has room for."""
+
+_END_SESSIONS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND application_name LIKE 'takt-%' AND pid <> ALL($1)
+"""
+
+
+class Fault(Protocol):
+    """`landed` counts how often it took effect; a fault that never landed proves nothing."""
+
+    landed: int
+
+    async def land(self) -> None: ...
+    async def heal(self) -> None: ...
+
+
+def process(stack: Stack, name: str) -> psutil.Process:
+    """The running process of this name. Raises LookupError when it is down."""
+    record = PidFiles(stack.data / "run").read().get(name)
+    found = record.process() if record else None
+    if found is None:
+        raise LookupError(f"{name} does not run")
+    return found
+
+
+async def back(stack: Stack, name: str, instead_of: psutil.Process) -> None:
+    """The supervisor has started another process of this name."""
+
+    async def replaced() -> bool:
+        with suppress(LookupError):
+            return process(stack, name) != instead_of
+        return False
+
+    await until(replaced, BACK_S)
+
+
+@dataclass
+class Kill:
+    """A process dies at once, or as `number` has it; the supervisor starts it again."""
+
+    linked: Linked
+    name: str
+    number: signal.Signals = signal.SIGKILL
+    landed: int = 0
+    _victim: psutil.Process | None = None
+
+    async def land(self) -> None:
+        self._victim = process(self.linked.stack, self.name)
+        self._victim.send_signal(self.number)
+        await asyncio.to_thread(self._victim.wait, 10)
+        self.landed += 1
+
+    async def heal(self) -> None:
+        if self._victim is not None:
+            await back(self.linked.stack, self.name, self._victim)
+
+
+@dataclass
+class Pause:
+    """A process stands still: longer than its lease or session, others take over from it."""
+
+    linked: Linked
+    name: str
+    landed: int = 0
+    _sleeper: psutil.Process | None = None
+
+    async def land(self) -> None:
+        sleeper = self._sleeper = process(self.linked.stack, self.name)
+        sleeper.suspend()
+
+        async def stopped() -> bool:
+            return bool(sleeper.status() == psutil.STATUS_STOPPED)
+
+        await until(stopped)
+        self.landed += 1
+
+    async def heal(self) -> None:
+        if self._sleeper is not None:
+            with suppress(psutil.NoSuchProcess):
+                self._sleeper.resume()
+
+
+@dataclass
+class Absence:
+    """A process is gone and stays away: the supervisor sleeps meanwhile. `gently`: it is asked to end."""
+
+    linked: Linked
+    name: str
+    gently: bool = False
+    landed: int = 0
+    _gone: psutil.Process | None = None
+
+    async def land(self) -> None:
+        launcher = process(self.linked.stack, "launcher")
+        launcher.suspend()
+        self._gone = process(self.linked.stack, self.name)
+        self._gone.send_signal(signal.SIGTERM if self.gently else signal.SIGKILL)
+        await asyncio.to_thread(_await_end, self._gone, 20)
+        self.landed += 1
+
+    async def heal(self) -> None:
+        process(self.linked.stack, "launcher").resume()
+        if self._gone is not None:
+            await back(self.linked.stack, self.name, self._gone)
+
+
+def _await_end(gone: psutil.Process, within_s: float) -> None:
+    """Dead is enough: who has to reap it may be asleep."""
+    deadline = time.monotonic() + within_s
+    with suppress(psutil.NoSuchProcess):
+        while gone.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {gone.pid} does not end")
+            time.sleep(0.02)
+
+
+@dataclass
+class BackendKilled:
+    """One session's server process dies; the server ends all others and recovers."""
+
+    linked: Linked
+    landed: int = 0
+
+    async def land(self) -> None:
+        async with self.linked.stack.database() as connection:
+            query = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'takt-%' ORDER BY pid LIMIT 1"
+            pid = await connection.fetchval(query)
+        server = process(self.linked.stack, "postgres")
+        if pid is not None and pid in {child.pid for child in server.children()}:
+            os.kill(pid, signal.SIGKILL)
+            self.landed += 1
+
+    async def heal(self) -> None:
+        await until(self._answers, BACK_S)
+
+    async def _answers(self) -> bool:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with self.linked.stack.database() as connection:
+                return bool(await connection.fetchval("SELECT true"))
+        return False
+
+
+@dataclass
+class Exhausted:
+    """Somebody holds every session that the server gives, and the services have lost theirs."""
+
+    linked: Linked
+    landed: int = 0
+    _held: list[asyncpg.Connection] = field(default_factory=list)
+
+    async def land(self) -> None:
+        async with self.linked.stack.database() as superuser:
+            for _ in range(20):
+                await self._fill()
+                ours = [session.get_server_pid() for session in self._held]
+                if not await superuser.fetchval(_END_SESSIONS, ours):
+                    break
+        self.landed += len(self._held) > 0
+
+    async def _fill(self) -> None:
+        url = str(self.linked.stack.status["postgres"])
+        login = f"operations_app:{self.linked.stack.secret('operations-app')}@"
+        with suppress(asyncpg.TooManyConnectionsError):
+            while len(self._held) < _ENOUGH:
+                self._held.append(await asyncpg.connect(url.replace("://", f"://{login}")))
+
+    async def heal(self) -> None:
+        for session in self._held:
+            session.terminate()
+        self._held.clear()
+
+
+@dataclass
+class RowLocked:
+    """A session holds a row that commands want."""
+
+    linked: Linked
+    order_no: str
+    landed: int = 0
+    _holder: asyncpg.Connection | None = None
+
+    async def land(self) -> None:
+        stack = self.linked.stack
+        url = str(stack.status["postgres"]).replace("://", f"://postgres:{stack.secret('postgres')}@")
+        self._holder = await asyncpg.connect(url)
+        await self._holder.execute("BEGIN")
+        query = "SELECT count(*) FROM (SELECT FROM operations.operations WHERE order_no = $1 FOR UPDATE) AS locked"
+        self.landed += bool(await self._holder.fetchval(query, self.order_no))
+
+    async def heal(self) -> None:
+        if self._holder is not None:
+            self._holder.terminate()
+
+
+@dataclass
+class BadLink:
+    """Bad weather on some links."""
+
+    linked: Linked
+    names: Sequence[str]
+    weather: Weather
+    landed: int = 0
+
+    async def land(self) -> None:
+        self._before = self._hits()
+        for name in self.names:
+            self.linked.links[name].suffer(self.weather)
+
+    async def heal(self) -> None:
+        for name in self.names:
+            self.linked.links[name].heal()
+        self.landed += self._hits() - self._before
+
+    def _hits(self) -> int:
+        return sum(self.linked.links[name].hits.total() for name in self.names)
+
+
+@dataclass
+class Resets:
+    """All connections of some links are reset."""
+
+    linked: Linked
+    names: Sequence[str]
+    landed: int = 0
+
+    async def land(self) -> None:
+        self.landed += sum(self.linked.links[name].reset() for name in self.names)
+
+    async def heal(self) -> None:
+        return
+
+
+@dataclass
+class Redelivered:
+    """The last records of a topic are in the log once more, in their order or turned round."""
+
+    linked: Linked
+    topic: str
+    turned: bool = False
+    most: int = 50
+    landed: int = 0
+
+    async def land(self) -> None:
+        bootstrap = str(self.linked.stack.status["kafka"])
+        ends = await topics.ends(bootstrap, [self.topic])
+        since = {partition: max(0, end - self.most // len(ends)) for partition, end in ends.items()}
+        records = await topics.read(bootstrap, [self.topic], since)
+        await topics.send(bootstrap, map(_raw, reversed(records) if self.turned else records))
+        self.landed += len(records)
+
+    async def heal(self) -> None:
+        return
+
+
+def _raw(record: ConsumerRecord) -> topics.Raw:
+    return record.topic, record.key, record.value, list(record.headers)
+
+
+@dataclass
+class OffsetsReset:
+    """The consumers of a service have left, and one group is sent back to the beginning of the log."""
+
+    linked: Linked
+    service: str
+    group: str
+    landed: int = 0
+
+    def __post_init__(self) -> None:
+        self._absence = Absence(self.linked, f"{self.service}-consumers", gently=True)
+
+    async def land(self) -> None:
+        await self._absence.land()
+        bootstrap = str(self.linked.stack.status["kafka"])
+
+        async def rewound() -> int:
+            return await groups.rewind(bootstrap, self.group)
+
+        self.landed += await until(rewound, 20)
+
+    async def heal(self) -> None:
+        await self._absence.heal()
