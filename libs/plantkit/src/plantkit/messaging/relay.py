@@ -20,7 +20,7 @@ from plantkit.db.machinery import SLOTS
 from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
 from plantkit.messaging.connections import dedicated
-from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases
+from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases, SlotsLost
 from plantkit.messaging.metrics import KAFKA_UP
 from plantkit.messaging.outbox import (
     MARKER_SESSION,
@@ -37,7 +37,7 @@ from plantkit.messaging.walk import Parts, Walk
 from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
 
-TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError)
+TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, SlotsLost, TimeoutError)
 _LEAVE_S = 2.0
 log = logs.get(__name__)
 
@@ -122,7 +122,9 @@ class Relay:
     def _complain(self, trouble: Exception) -> None:
         service = self._settings.service
         self._one_by_one = isinstance(trouble, MessageSizeTooLargeError)
-        self.trouble = f"The relay is waiting: {type(trouble).__name__}."
+        self.trouble = (
+            str(trouble) if isinstance(trouble, SlotsLost) else f"The relay is waiting: {type(trouble).__name__}."
+        )
         KAFKA_UP.labels(service).set(0 if isinstance(trouble, KafkaError) else 1)
         log.warning("relay.interrupted", service=service, error=type(trouble).__name__, detail=str(trouble)[:200])
 
