@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from libs.plantkit.tests.messaging.support import Machinery, commit, outbox_row, ticked
-from plantkit.messaging.leases import SlotLeases
+from plantkit.messaging.leases import SlotLeases, SlotsLost
 from plantkit.messaging.metrics import RELAY_FENCED
 from plantkit.messaging.outbox import ROW, START, FencedMarker, Outcome, UnpublishedReader, position_of
 from plantkit.messaging.publisher import Ticket
@@ -166,7 +166,8 @@ async def test_a_zombie_whose_lease_ran_out_cannot_mark(machinery):
         assert len(inherited) == 16
 
         lost = await FencedMarker(one).mark(epochs, Outcome(delivered=list(rows)))
-        zombie.lose(lost)
+        with pytest.raises(SlotsLost):
+            zombie.lose(lost)
 
         assert lost == {rows[0][ROW.slot]}
         assert await unpublished(machinery) == 1

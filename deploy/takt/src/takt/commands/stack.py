@@ -118,6 +118,15 @@ def rebuild(
 
 @app.command()
 @in_one_sentence
+def replay(data: Data = None) -> None:
+    """Tell all events again to a broker that has lost its log; only into an empty one, while everything goes on."""
+    from takt import replay as telling
+
+    raise typer.Exit(telling.run(data or default_path()))
+
+
+@app.command()
+@in_one_sentence
 def demo(
     data: Data = None,
     port: Port = None,

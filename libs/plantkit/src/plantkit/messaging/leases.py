@@ -4,7 +4,8 @@ owner.
 Every relay says every few seconds that it is alive. Its fair share is the slots divided by the living; it takes free
 or expired slots up to that, and gives back what is above it. A lease whose renewal is late counts as lost here before
 anybody else may take it, so a process that was stopped and wakes up sends nothing until the database has confirmed
-its slots again.
+its slots again. Who lost a slot lets go of all that it has in hand, its client to the broker too, and begins anew.
+While a replay has the slots (`plantkit.messaging.replay`), no relay has a client that knew the log of before.
 """
 
 import asyncio
@@ -22,6 +23,8 @@ from plantkit.messaging.metrics import RELAY_FENCED, RELAY_SLOTS_HELD
 from plantkit.observability import logs
 
 LEASE_S = 10.0
+REPLAY = "replay"
+"""Owner of all slots of a service while its archive is told again; its leases do not run out."""
 log = logs.get(__name__)
 
 _ALIVE = """
@@ -32,7 +35,10 @@ _RENEW = """
 UPDATE relay_slots SET expires_at = clock_timestamp() + make_interval(secs => $2)
 WHERE owner = $1 RETURNING slot, epoch
 """
-_LIVING = "SELECT count(*) FROM relay_members WHERE seen_at > clock_timestamp() - make_interval(secs => $1)"
+_LIVING = """
+SELECT count(*) AS living, (SELECT count(*) FROM relay_slots WHERE owner = $2) AS replayed
+FROM relay_members WHERE seen_at > clock_timestamp() - make_interval(secs => $1)
+"""
 _TAKE = """
 UPDATE relay_slots s
 SET owner = $1, epoch = s.epoch + 1, expires_at = clock_timestamp() + make_interval(secs => $2)
@@ -45,6 +51,10 @@ UPDATE relay_slots SET owner = NULL, expires_at = '-infinity' WHERE owner = $1 A
 """
 _LEAVE = "DELETE FROM relay_members WHERE owner = $1"
 _FORGET = "DELETE FROM relay_members WHERE seen_at < clock_timestamp() - make_interval(secs => $1)"
+
+
+class SlotsLost(Exception):
+    """Somebody else owns them now. Nothing that was on its way under the old lease may go on."""
 
 
 class Leases(Protocol):
@@ -95,12 +105,15 @@ class SlotLeases:
         return len(self._held) > self._share
 
     async def heartbeat(self) -> None:
-        """Renew what is held, learn how many relays live, and take what is free up to the fair share."""
+        """Renew what is held, learn how many relays live, and take what is free up to the fair share.
+
+        Raises SlotsLost.
+        """
         async with self._turn:
             asked_at = self._monotonic()
-            await self._connection.execute(_ALIVE, self.owner)
             renewed = await self._connection.fetch(_RENEW, self.owner, self._lease_s)
             self._keep({record["slot"]: record["epoch"] for record in renewed})
+            await self._connection.execute(_ALIVE, self.owner)  # seen alive: nothing of a lost slot is in its hands
             await self._take_share()
             self._sure_until = asked_at + self._lease_s
         RELAY_SLOTS_HELD.labels(self._service).set(len(self._held))
@@ -123,16 +136,20 @@ class SlotLeases:
             await self._connection.execute(_FORGET, 100 * self._lease_s)
 
     def lose(self, slots: frozenset[int]) -> None:
-        """Somebody else owns these now: a mark was refused, or a renewal did not find them."""
+        """A mark was refused, or a renewal did not find them. Raises SlotsLost."""
         for slot in slots:
             self._held.pop(slot, None)
         RELAY_FENCED.labels(self._service).inc()
         log.warning("relay.fenced", service=self._service, slots=sorted(slots))
         crash.point("relay.after_lease_lost")
+        raise SlotsLost(f"Somebody else has taken {len(slots)} slots.")
 
     async def _take_share(self) -> None:
-        living = await self._connection.fetchval(_LIVING, self._lease_s)
-        self._share = -(-SLOTS // max(1, living))
+        counted = await self._connection.fetchrow(_LIVING, self._lease_s, REPLAY)
+        assert counted is not None
+        if counted["replayed"]:
+            raise SlotsLost("The archive is being told again; if `takt replay` was interrupted, run it again.")
+        self._share = -(-SLOTS // max(1, counted["living"]))
         wanted = self._share - len(self._held)
         if wanted > 0:
             taken = await self._connection.fetch(_TAKE, self.owner, self._lease_s, wanted)

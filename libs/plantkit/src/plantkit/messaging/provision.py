@@ -130,13 +130,28 @@ async def join_group(
     try:
         await client.start()
         partitions = await partitions_of(client, topics)
-        known = await _joined(connection, group)
+        known = await joined(connection, group)
         fresh = [partition for partition in partitions if partition not in known]
         await _commit_beginning(client, group, fresh)
         await _record(connection, group, fresh)
         return (await places_of(client, partitions)).lost
     finally:
         await client.stop()
+
+
+async def records_held(bootstrap: str, topics: Collection[str]) -> dict[str, int]:
+    """How many records were ever written to each of the topics that exist. Raises KafkaError."""
+    client = AIOKafkaConsumer(bootstrap_servers=bootstrap.split(","), group_id=None, enable_auto_commit=False)
+    try:
+        await client.start()
+        known = await client.topics()
+        ends = await client.end_offsets(await partitions_of(client, known & set(topics)))
+    finally:
+        await client.stop()
+    held: dict[str, int] = {}
+    for partition, end in ends.items():
+        held[partition.topic] = held.get(partition.topic, 0) + end
+    return held
 
 
 async def partitions_of(client: AIOKafkaConsumer, topics: Collection[str]) -> list[TopicPartition]:
@@ -148,7 +163,8 @@ async def partitions_of(client: AIOKafkaConsumer, topics: Collection[str]) -> li
     return [TopicPartition(topic, number) for topic in sorted(found) for number in sorted(found[topic])]
 
 
-async def _joined(connection: asyncpg.Connection, group: str) -> set[TopicPartition]:
+async def joined(connection: asyncpg.Connection, group: str) -> set[TopicPartition]:
+    """Partitions on which the group was given its first offset."""
     rows = await connection.fetch('SELECT topic, "partition" FROM joined_groups WHERE group_name = $1', group)
     return {TopicPartition(row["topic"], row["partition"]) for row in rows}
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,5 +115,14 @@ class Subscription:
 
     async def restart(self) -> None:
         """Leave the group and join it again with a fresh client and task."""
+        async with self.left():
+            pass
+
+    @asynccontextmanager
+    async def left(self) -> AsyncIterator[None]:
+        """Not a member of the group; at the end it is joined again with a fresh client and task."""
         await self._subscriber.stop()
-        await self._subscriber.start()
+        try:
+            yield
+        finally:
+            await self._subscriber.start()

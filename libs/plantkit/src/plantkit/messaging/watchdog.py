@@ -1,24 +1,29 @@
 """Compares what groups have committed with what the log holds. The client's task stays alive when it stands still.
 
 A group without an offset, or with one that the log no longer holds, is not ready and says how to rebuild. A consumer
-that makes no progress for a minute although there is something to read is restarted.
+that makes no progress for a minute although there is something to read is restarted. One whose first offsets the
+database no longer remembers is given them again.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from plantkit.db.engine import LOST_CONNECTION
+from plantkit.errors import DomainError
 from plantkit.messaging.broker import commit_client
 from plantkit.messaging.metrics import CONSUMER_LAG, CONSUMER_RESTARTS, OFFSET_LOST
 from plantkit.messaging.provision import Places, partitions_of, places_of
 from plantkit.messaging.subscription import Subscription
 from plantkit.observability import logs
 
+_TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, TimeoutError, *LOST_CONNECTION)
 log = logs.get(__name__)
 
 
@@ -45,8 +50,12 @@ class Progress:
         return now - self._moved_at
 
 
+async def _never(_: Sequence[TopicPartition]) -> bool:
+    return False
+
+
 class Watchdog:
-    """Watches one subscription."""
+    """Watches one subscription. `rejoin` begins anew where that is due, and answers whether it was."""
 
     def __init__(
         self,
@@ -55,8 +64,10 @@ class Watchdog:
         *,
         patience: Patience | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        rejoin: Callable[[Sequence[TopicPartition]], Awaitable[bool]] = _never,
     ) -> None:
         self._bootstrap = bootstrap
+        self._rejoin = rejoin
         self._subscription = subscription
         self._patience = patience or Patience()
         self._monotonic = monotonic
@@ -65,9 +76,9 @@ class Watchdog:
         self.lag: int | None = None
 
     async def run(self) -> None:
-        """Runs until cancelled; a broker that is away is asked again."""
+        """Runs until cancelled; a broker or a database that is away is asked again."""
         while True:
-            with suppress(KafkaError, OSError, TimeoutError):
+            with suppress(*_TROUBLE):
                 await self._watch()
             self.lag = None
             await asyncio.sleep(self._patience.every_s)
@@ -86,6 +97,8 @@ class Watchdog:
     async def look(self, client: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """One comparison, and what follows from it."""
         group = self._subscription.group
+        if await self._rejoin(partitions):
+            self._progress = Progress(self._monotonic())
         places = await places_of(client, partitions)
         self.lost = sentences(group, places.lost)
         self.lag = places.lag

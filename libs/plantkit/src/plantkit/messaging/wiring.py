@@ -20,6 +20,7 @@ from plantkit.messaging.broker import subscriber_broker
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.freshness import FreshnessKeeper
 from plantkit.messaging.provision import GroupBusy, join_group
+from plantkit.messaging.rejoin import Rejoin
 from plantkit.messaging.relay import Pace, Relay, Strategies
 from plantkit.messaging.routes import parked_routes
 from plantkit.messaging.subscription import ConsumerStrategies, Subscription
@@ -56,7 +57,10 @@ class Messaging:
         declared += importers(context.settings, slices)
         self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
         bootstrap = context.settings.kafka_bootstrap
-        self._watchdogs = [Watchdog(bootstrap, one, patience=patience) for one in self.subscriptions]
+        self._watchdogs = [
+            Watchdog(bootstrap, subscription, patience=patience, rejoin=Rejoin(context, subscription))
+            for subscription in self.subscriptions
+        ]
         self._broker: KafkaBroker | None = None
         self._loops: frozenset[Loop] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
