@@ -95,6 +95,7 @@ class ServiceSettings(BaseSettings):
     idempotency_keep_h: int = Field(default=48, ge=24)
     kafka_request_timeout_ms: int = Field(default=15_000, ge=1000)
     read_model_stale_s: float = Field(default=10.0, gt=0, description="older than this, a read model says so")
+    redrives_per_minute: int = Field(default=60, ge=1, description="calls that send parked records on, by process")
     kafka_session_timeout_ms: int = Field(default=10_000, ge=1000)
 
     @field_validator("loops", mode="before")

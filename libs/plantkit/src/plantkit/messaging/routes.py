@@ -1,78 +1,87 @@
-"""The parked list of this service, for the gateway to merge. Bytes are base64, as they came."""
+"""What lies aside in this service, for the gateway to merge and forward to."""
 
-import base64
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Final
 from uuid import UUID
 
-import asyncpg
-import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 
 from plantkit.db.engine import Database
-from plantkit.http.route import Routes, allow
+from plantkit.errors import NotFound
+from plantkit.http.problems import problems
+from plantkit.http.route import Routes, allow, keyed
+from plantkit.messaging import parked_list
+from plantkit.messaging.parked_list import Asked
+from plantkit.messaging.parked_views import (
+    WAITING,
+    DiscardBody,
+    ParkedFilter,
+    ParkedLine,
+    ParkedRecord,
+    ParkedState,
+    RedriveBody,
+    Redriven,
+    Word,
+)
+from plantkit.messaging.redrive import Desk, Discard, NoLongerParked, OnlyWaits, Redrive, TooManyRedrives, Turnstile
+from plantkit.run import Run
 from takt_contracts.roles import Role
 
-_LIST = """
-SELECT id, group_name, topic, "partition", offset_, key, value, headers, reason_code, reason, state, attempts,
-       next_attempt_at, first_failed_at, parked_at
-FROM parked WHERE state = ANY($1::text[]) AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
-"""
-
-
-class ParkedRecord(BaseModel):
-    """A record that could not be applied, whole."""
-
-    id: UUID
-    group: str
-    topic: str
-    partition: int
-    offset: int
-    key: str | None
-    value: str | None
-    headers: list[tuple[str, str | None]]
-    reason_code: str
-    reason: str
-    state: str
-    attempts: int
-    next_attempt_at: datetime | None
-    first_failed_at: datetime
-    parked_at: datetime | None
+Filtered = Annotated[Word | None, Query()]
+States = Annotated[list[ParkedState] | None, Query(alias="state", description="Retry and parked unless asked.")]
+OF_REDRIVE: Final = problems(NotFound, NoLongerParked, TooManyRedrives)
+OF_DISCARD: Final = problems(NotFound, NoLongerParked, OnlyWaits)
 
 
 class ParkedPage(BaseModel):
     """Oldest first; `next` is the `after` of the next page."""
 
-    data: list[ParkedRecord]
+    data: list[ParkedLine]
     next: UUID | None
 
 
 def parked_routes(db: Database) -> APIRouter:
-    """`GET /parked`. Redrive is the gateway's business, which asks the owner."""
+    """`/parked` of one service. Only administrators come here: a record may hold anything."""
     router = Routes(tags=["parked"])
+    desk, turnstile = Desk(db.settings), Turnstile(db.settings.redrives_per_minute)
 
     @router.get("/parked")
     @allow(Role.ADMIN)
     async def parked(
+        *,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         after: UUID | None = None,
-        state: Annotated[list[str] | None, Query()] = None,
+        group: Filtered = None,
+        topic: Filtered = None,
+        key: Filtered = None,
+        reason_code: Filtered = None,
+        states: States = None,
     ) -> ParkedPage:
-        """Records that lie aside: in `retry` or `parked` unless asked otherwise."""
-        async with db.connection() as connection:
-            rows = await connection.fetch(_LIST, state or ["retry", "parked"], after, limit)
-        records = [_shown(row) for row in rows]
-        return ParkedPage(data=records, next=records[-1].id if len(records) == limit else None)
+        """Records that lie aside, without their content."""
+        by = ParkedFilter(group=group, topic=topic, key=key, reason_code=reason_code)
+        asked = Asked(filter=by, states=states or WAITING, after=after, limit=limit)
+        data = await parked_list.lines(db, asked)
+        return ParkedPage(data=data, next=data[-1].id if len(data) == limit else None)
+
+    @router.get("/parked/{parked_id:uuid}", responses=problems(NotFound))
+    @allow(Role.ADMIN)
+    async def parked_record(parked_id: UUID) -> ParkedRecord:
+        """One record, whole."""
+        return await parked_list.one(db, parked_id)
+
+    @router.post("/parked/redrive", response_model=Redriven, responses=OF_REDRIVE)
+    @allow(Role.ADMIN)
+    @keyed
+    async def redrive(body: RedriveBody, run: Run) -> Response:
+        """Try records again, each with all of its key, in order."""
+        turnstile.pass_or_refuse()
+        return await run.answer(desk.redrive, Redrive(ids=body.ids, filter=body.filter), view=Redriven)
+
+    @router.post("/parked/{parked_id:uuid}/discard", status_code=204, responses=OF_DISCARD)
+    @allow(Role.ADMIN)
+    @keyed
+    async def discard(parked_id: UUID, body: DiscardBody, run: Run) -> Response:
+        """Give a record up for good: it is kept, and those behind it go on."""
+        return await run.answer(desk.discard, Discard(id=parked_id, reason=body.reason), view=None, status=204)
 
     return router
-
-
-def _shown(row: asyncpg.Record) -> ParkedRecord:
-    given: dict[str, Any] = dict(row)
-    given |= {"group": row["group_name"], "offset": row["offset_"], "headers": orjson.loads(row["headers"])}
-    return ParkedRecord.model_validate(given | {"key": _base64(row["key"]), "value": _base64(row["value"])})
-
-
-def _base64(value: bytes | None) -> str | None:
-    return None if value is None else base64.b64encode(value).decode()
