@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,9 +19,11 @@ async def reading(address: str, name: str) -> float:
 
 
 async def becomes(address: str, name: str, wanted: float, within_s: float) -> None:
-    """Wait until the metric shows this. Raises Stuck."""
-    deadline = time.monotonic() + within_s
-    while (found := await reading(address, name)) != wanted:
+    """Wait until the metric shows this, also for a process that still starts. Raises Stuck."""
+    deadline, found = time.monotonic() + within_s, None
+    while found != wanted:
         if time.monotonic() > deadline:
-            raise Stuck(f"after {within_s:g} s {name} is {found:g}, not {wanted:g}")
+            raise Stuck(f"after {within_s:g} s {name} is {found}, not {wanted:g}")
         await asyncio.sleep(0.1)
+        with suppress(httpx.ConnectError):
+            found = await reading(address, name)

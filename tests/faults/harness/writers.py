@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import asyncpg
@@ -49,6 +50,15 @@ class Writers:
         goal = len(self.history) + count
         await until(lambda: len(self.history) >= goal, 30, f"{count} more commits")
 
+    async def tell(self, key: str, versions: Iterable[int], topic: str | None = None, padding: int = 0) -> None:
+        """Facts of another key, beside what the clients do: in another topic, or so many bytes larger."""
+        async with self._plant.database.connect() as connection:
+            for version in versions:
+                t0, told = time.monotonic(), topic or self._plant.topic
+                id_ = await self._tell(connection, key, version, told, padding)
+                if told == self._plant.topic:
+                    self._saw(t0, self._count, key, id_, version)
+
     async def stop(self) -> None:
         self._over.set()
         await asyncio.gather(*self._tasks)
@@ -64,19 +74,21 @@ class Writers:
         key, t0 = heat.pick(dice, self.keys), time.monotonic()
         async with connection.transaction():
             version = await connection.fetchval(_NEXT, key)
-            id_ = await self._tell(connection, key, version)
+            id_ = await self._tell(connection, key, version, self._plant.topic)
             await asyncio.sleep(dice.random() * _LONGEST_HOLD_S)
+        self._saw(t0, number, key, id_, version)
+
+    def _saw(self, t0: float, number: int, key: str, id_: str, version: int) -> None:
         op = Op(
             i=len(self.history), t0=t0, t1=time.monotonic(), proc=number, op="tell", key=key, val=id_, out=Out.OK,
             ver=version,
         )  # fmt: skip
         self.history.append(op)
 
-    async def _tell(self, connection: asyncpg.Connection, key: str, version: int) -> str:
-        id_, now, topic = new_id(), datetime.now(UTC), self._plant.topic
-        type_ = f"{topic}.appended.v1"
+    async def _tell(self, connection: asyncpg.Connection, key: str, version: int, topic: str, padding: int = 0) -> str:
+        id_, now, type_ = new_id(), datetime.now(UTC), f"{topic}.appended.v1"
         headers = json.dumps(self._headers(str(id_), type_, key, version))
-        payload = json.dumps({"version": version, "state": {"name": key, "count": version}})
+        payload = json.dumps({"version": version, "state": {"name": key, "count": version}, "padding": "x" * padding})
         month = now.date().replace(day=1)
         await connection.execute(_TELL, id_, month, slot_of(key), key, version, topic, type_, now, headers, payload)
         return str(id_)

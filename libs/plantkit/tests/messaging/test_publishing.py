@@ -103,18 +103,25 @@ async def test_a_row_that_cannot_be_published_blocks_its_aggregate_only_and_heal
     assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, later.topic)) == {"C-1": [1, 2]}
 
 
-async def test_what_only_the_broker_refuses_blocks_its_aggregate_too(machinery, event, eventually):
+async def limit_records(machinery, topic, bytes_):
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     admin = AIOKafkaAdminClient(bootstrap_servers=machinery.settings.kafka_bootstrap)
     await admin.start()
-    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, event.topic, {"max.message.bytes": "5000"})])
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(bytes_)})])
     await admin.close()
-    large = '{"version": 2, "state": {"code": "C-1", "note": "' + "x" * 9_000 + '"}}'
+
+
+def large(code, version):
+    return f'{{"version": {version}, "state": {{"code": "{code}", "note": "{"x" * 9_000}"}}}}'
+
+
+async def test_what_only_the_broker_refuses_blocks_its_aggregate_too(machinery, event, eventually):
+    await limit_records(machinery, event.topic, 5_000)
     rows = [outbox_row(event, f"C-{n}", version) for n in range(4) for version in (1, 2, 3) if (n, version) != (1, 2)]
     async with machinery.connect() as connection:
-        await commit(connection, [*rows, outbox_row(event, "C-1", 2, payload=large)])
+        await commit(connection, [*rows, outbox_row(event, "C-1", 2, payload=large("C-1", 2))])
 
     async with relaying(machinery, Pace(retry_blocked_s=1e9, longest_pause_s=0.2)):
 
@@ -124,6 +131,32 @@ async def test_what_only_the_broker_refuses_blocks_its_aggregate_too(machinery, 
         await eventually(only_blocked, within_s=30)
     arrived = first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic))
     assert arrived == {"C-0": [1, 2, 3], "C-1": [1], "C-2": [1, 2, 3], "C-3": [1, 2, 3]}
+
+
+async def test_one_that_stays_refused_keeps_no_other_from_being_tried_again(machinery, event, eventually):
+    """All are tried again and again, and the broker ends each attempt at the first that it refuses."""
+    await limit_records(machinery, event.topic, 5_000)
+    codes = [f"C-{n}" for n in (3, 4, 5)]
+    refused = [outbox_row(event, code, 1, payload=large(code, 1)) for code in codes]
+    async with machinery.connect() as connection:
+        await commit(connection, [*refused, *(outbox_row(event, code, 2) for code in codes)])
+
+        async with relaying(machinery, Pace(retry_blocked_s=3.0, longest_pause_s=0.2)):
+
+            async def are_blocked() -> bool:
+                return len(await machinery.fetch("SELECT 1 FROM outbox WHERE blocked IS NOT NULL")) == len(codes)
+
+            await eventually(are_blocked, within_s=30)
+            shorter = outbox_row(event, "C-4", 1)["payload"]
+            await connection.execute(
+                "UPDATE outbox SET payload = $1 WHERE aggregateid = 'C-4' AND version = 1", shorter
+            )
+
+            async def healed() -> bool:
+                return "C-4" not in await waiting(machinery)
+
+            await eventually(healed, within_s=30)
+    assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == {"C-4": [1, 2]}
 
 
 async def test_a_broker_that_is_away_keeps_events_and_says_so(machinery, eventually):

@@ -151,6 +151,11 @@ def position_of(row: asyncpg.Record) -> Position:
     return Position(row[ROW.slot], row[ROW.aggregatetype], row[ROW.aggregateid], row[ROW.version])
 
 
+def aggregate_of(row: asyncpg.Record) -> tuple[str, str]:
+    """Type and id."""
+    return row[ROW.aggregatetype], row[ROW.aggregateid]
+
+
 def is_full(rows: Sequence[asyncpg.Record], limit: int) -> bool:
     """Whether a page ended because it was full; otherwise it was the last."""
     return len(rows) >= limit or sum(len(row[ROW.payload]) for row in rows) >= PAGE_BYTES

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from plantkit import crash
 from plantkit.messaging.metrics import KAFKA_UP, PRODUCE_ERRORS
-from plantkit.messaging.outbox import ROW, Outcome
+from plantkit.messaging.outbox import ROW, Outcome, aggregate_of
 from plantkit.messaging.partitions import partition_of
 
 RECORD_LIMIT = 1_000_000  # below the broker's default of 1,048,588 bytes a batch
@@ -77,6 +77,10 @@ class PublishingFailed(KafkaError):  # type: ignore[misc]  # the client library 
     """The client broke in a way of its own."""
 
 
+class BatchTooLarge(MessageSizeTooLargeError):  # type: ignore[misc] # the client library has no types
+    """The broker refuses a batch of several rows: which of them is too large shows when each goes alone."""
+
+
 class _Unpublishable(Exception):
     """This row can never be sent as it is; the text says why."""
 
@@ -107,7 +111,7 @@ class KafkaPublisher:
             await self._learn_topics()
         ticket = Ticket()
         for number, row in enumerate(rows, 1):
-            if not stopped or (row[ROW.aggregatetype], row[ROW.aggregateid]) not in stopped:
+            if not stopped or aggregate_of(row) not in stopped:
                 self._add(row, ticket, stopped)
             if not number % _BREATH:
                 await asyncio.sleep(0)
@@ -120,8 +124,11 @@ class KafkaPublisher:
         try:
             self._append(row, ticket)
         except _Unpublishable as why:
-            stopped.add((row[ROW.aggregatetype], row[ROW.aggregateid]))
+            stopped.add(aggregate_of(row))
             ticket.outcome.blocked.append((row, str(why)))
+        else:
+            if row[ROW.blocked] is not None:
+                stopped.add(aggregate_of(row))  # its successors wait for the next walk: it may be refused once more
 
     def _append(self, row: asyncpg.Record, ticket: Ticket) -> None:
         topic, key = row[ROW.topic], row[ROW.key]
@@ -129,16 +136,18 @@ class KafkaPublisher:
         _refuse_oversize(row, headers)
         lane = self._lane(topic, key)
         batch = lane.filling
-        if batch is None or not self._fits(batch, key, row[ROW.payload], headers):
+        if batch is None or not self._fits(batch, row, headers):
             self._flush(lane)
             batch = lane.filling = _Batch(self._producer.create_batch(), ticket)
             batch.builder.append(timestamp=None, key=key, value=row[ROW.payload], headers=headers)
         batch.rows.append(row)
 
-    def _fits(self, batch: _Batch, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> bool:
-        if self._one_by_one:
+    def _fits(self, batch: _Batch, row: asyncpg.Record, headers: list[tuple[str, bytes]]) -> bool:
+        """A row that was refused before goes alone, and so does every row while one is being looked for."""
+        if self._one_by_one or row[ROW.blocked] is not None or batch.rows[-1][ROW.blocked] is not None:
             return False
-        return batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is not None
+        appended = batch.builder.append(timestamp=None, key=row[ROW.key], value=row[ROW.payload], headers=headers)
+        return appended is not None
 
     def _lane(self, topic: str, key: bytes) -> _Lane:
         count = self._topics.get(topic)
@@ -171,7 +180,7 @@ class KafkaPublisher:
             crash.point("relay.after_send_before_ack")
             await acknowledged
         except (KafkaError, AssertionError, OSError) as refused:  # the client asserts that a partition exists
-            self._failure = refused if isinstance(refused, KafkaError) else PublishingFailed(repr(refused))
+            self._failure = _failure(refused, len(batch.rows))
             PRODUCE_ERRORS.labels(self._service, type(refused).__name__).inc()
             if isinstance(refused, MessageSizeTooLargeError) and len(batch.rows) == 1:
                 batch.ticket.outcome.blocked.append((batch.rows[0], "larger than the broker accepts"))
@@ -201,6 +210,12 @@ class KafkaPublisher:
         if sender is not None and sender.sender_task is not None:
             sender.sender_task.cancel()
         await self._producer.client.close()
+
+
+def _failure(refused: Exception, rows: int) -> KafkaError:
+    if isinstance(refused, MessageSizeTooLargeError) and rows > 1:
+        return BatchTooLarge(*refused.args)
+    return refused if isinstance(refused, KafkaError) else PublishingFailed(repr(refused))
 
 
 def _headers(row: asyncpg.Record) -> list[tuple[str, bytes]]:

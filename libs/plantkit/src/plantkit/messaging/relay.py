@@ -31,7 +31,8 @@ from plantkit.messaging.outbox import (
     Reader,
     UnpublishedReader,
 )
-from plantkit.messaging.publisher import KafkaPublisher, Publisher
+from plantkit.messaging.publisher import BatchTooLarge, KafkaPublisher, Publisher
+from plantkit.messaging.resting import Resting
 from plantkit.messaging.wake import Wake, channel_of
 from plantkit.messaging.walk import Parts, Walk
 from plantkit.observability import logs
@@ -93,7 +94,7 @@ class Relay:
         self._bell = asyncio.Event()
         self._stopping = False
         self._one_by_one = False
-        self._blocked_retried_at = 0.0
+        self._resting = Resting(self._pace.retry_blocked_s)
         self.trouble: str | None = "The relay has not reached the broker and the database yet."
         self.owns_all = False
 
@@ -109,8 +110,7 @@ class Relay:
                     await self._relay()
                 except TROUBLE as trouble:
                     self._complain(trouble)
-                steady = time.monotonic() - started > 10
-                pause = 0.1 if steady else min(max(pause, 0.05) * 2, self._pace.longest_pause_s)
+                    pause = self._next_pause(trouble, pause, time.monotonic() - started)
         finally:
             stop_listening()
 
@@ -119,9 +119,15 @@ class Relay:
         self._stopping = True
         self._bell.set()
 
+    def _next_pause(self, trouble: Exception, pause: float, lasted_s: float) -> float:
+        """None after a record that was too large: others need not wait for what the next walk sets aside."""
+        if isinstance(trouble, MessageSizeTooLargeError):
+            return 0.0
+        return 0.1 if lasted_s > 10 else min(max(pause, 0.05) * 2, self._pace.longest_pause_s)
+
     def _complain(self, trouble: Exception) -> None:
         service = self._settings.service
-        self._one_by_one = isinstance(trouble, MessageSizeTooLargeError)
+        self._one_by_one = isinstance(trouble, BatchTooLarge)
         self.trouble = (
             str(trouble) if isinstance(trouble, SlotsLost) else f"The relay is waiting: {type(trouble).__name__}."
         )
@@ -155,7 +161,12 @@ class Relay:
             leases = self._leases(leasing)
             await leases.heartbeat()
             yield Parts(
-                settings.service, made.reader(reading, self._pace.page), made.marker(marking), publisher, leases
+                settings.service,
+                made.reader(reading, self._pace.page),
+                made.marker(marking),
+                publisher,
+                leases,
+                self._resting,
             )
 
     def _leases(self, connection: asyncpg.Connection) -> Leases:
@@ -174,26 +185,13 @@ class Relay:
     async def _walk_on(self, parts: Parts) -> None:
         while not self._stopping:
             self._bell.clear()
-            walk = Walk(
-                parts,
-                page=self._pace.page,
-                pages_ahead=self._pace.pages_ahead,
-                retry_blocked=self._is_time_to_retry_blocked(),
-            )
-            marked = await walk.run()
+            marked = await Walk(parts, page=self._pace.page, pages_ahead=self._pace.pages_ahead).run()
             self._one_by_one = False
             await parts.leases.settle()
             if not marked and not self._stopping:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._bell.wait(), self._pace.poll_s)
             await asyncio.sleep(self._pace.linger_s)
-
-    def _is_time_to_retry_blocked(self) -> bool:
-        now = time.monotonic()
-        if now - self._blocked_retried_at < self._pace.retry_blocked_s:
-            return False
-        self._blocked_retried_at = now
-        return True
 
     async def _leave(self, leases: Leases) -> None:
         with suppress(*TROUBLE):

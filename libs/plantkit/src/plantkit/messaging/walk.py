@@ -9,8 +9,9 @@ import asyncpg
 from plantkit import crash
 from plantkit.messaging.leases import Leases
 from plantkit.messaging.metrics import OUTBOX_PUBLISHED
-from plantkit.messaging.outbox import ROW, START, Marker, Reader, is_full, position_of
+from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Reader, aggregate_of, is_full, position_of
 from plantkit.messaging.publisher import Publisher, Ticket
+from plantkit.messaging.resting import Aggregate, Resting
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Parts:
     marker: Marker
     publisher: Publisher
     leases: Leases
+    resting: Resting
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,11 @@ class _Sent:
 class Walk:
     """Reads from the beginning, and ends only when all it sent is marked: the next walk cannot send a row twice."""
 
-    def __init__(self, parts: Parts, *, page: int, pages_ahead: int, retry_blocked: bool) -> None:
+    def __init__(self, parts: Parts, *, page: int, pages_ahead: int) -> None:
         self._parts = parts
         self._page = page
-        self._retry_blocked = retry_blocked
         self._on_the_way: asyncio.Queue[_Sent | None] = asyncio.Queue(pages_ahead)
-        self._stopped: set[tuple[str, str]] = set()
+        self._stopped: set[Aggregate] = set()
         self.marked = 0
 
     async def run(self) -> int:
@@ -85,8 +86,15 @@ class Walk:
         if fenced:
             self._parts.leases.lose(fenced)
         self.marked += len(outcome.delivered)
+        self._note_blocked(outcome)
 
     def _hold_back_blocked(self, rows: Sequence[asyncpg.Record]) -> None:
-        if not self._retry_blocked:
-            blocked = (row for row in rows if row[ROW.blocked] is not None)
-            self._stopped.update((row[ROW.aggregatetype], row[ROW.aggregateid]) for row in blocked)
+        blocked = {aggregate_of(row) for row in rows if row[ROW.blocked] is not None}
+        self._stopped.update(one for one in blocked if not self._parts.resting.is_over(one))
+
+    def _note_blocked(self, outcome: Outcome) -> None:
+        for row in outcome.delivered:
+            if row[ROW.blocked] is not None:
+                self._parts.resting.forget(aggregate_of(row))
+        for row, _ in outcome.blocked:
+            self._parts.resting.begin(aggregate_of(row))
