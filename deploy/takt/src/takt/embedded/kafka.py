@@ -143,7 +143,9 @@ class Kafka:
             list(pool.map(lambda broker: broker.stop(), self.brokers))
 
     def restart(self, broker: Broker) -> None:
-        """Start one node of the cluster again, without waiting."""
+        """Start one node of the cluster again, without waiting. A single one that lost its folder begins empty."""
+        if len(self.brokers) == 1 and not broker.is_formatted:
+            self.prepare()
         broker.spawn(self._jars)
 
     @property
