@@ -16,7 +16,7 @@ from fastapi import Request
 from plantkit import crash
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.clock import Clock
-from plantkit.db.engine import Database
+from plantkit.db.engine import LOST_CONNECTION, Database
 from plantkit.db.row import Aggregate, columns_of
 from plantkit.db.tx import Origin, Tx
 from plantkit.db.writer import Writes, statement
@@ -115,7 +115,7 @@ class Refusals:
             async with self._db.connection() as connection, connection.transaction():
                 await connection.execute(ready.sql, *ready.arguments(writes.arguments()))
                 crash.point("audit.after_entry_before_commit")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, DomainError) as lost:
+        except (asyncpg.PostgresError, DomainError, *LOST_CONNECTION) as lost:
             log.warning("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
             return False
         self._wake.notify()

@@ -172,7 +172,10 @@ class Runner:
         """A repeat of a command that succeeded is refused by its own effect, so the stored answer goes first."""
         if self.keyed is None or isinstance(refused, (IdempotencyInProgress, IdempotencyKeyReused)):
             return refused
-        answer = await stored_answer(self.context.db, self.keyed)
+        try:
+            answer = await stored_answer(self.context.db, self.keyed)
+        except LOST_CONNECTION:
+            return Unavailable("The database went away before it was known whether this is a repeat.")
         if answer is None:
             return refused
         try:

@@ -15,6 +15,7 @@ from plantkit.db.engine import Database
 from plantkit.db.tx import Origin, Tx
 from plantkit.errors import AlreadyExists, Busy, DomainError, Invalid, Stale, TooLargeEvent, Unavailable, every_error
 from plantkit.ids import new_id
+from plantkit.messaging.pipeline import is_trouble
 from plantkit.run import Runner
 from plantkit.service import Service
 from plantkit.testing.database import TestDatabase
@@ -194,6 +195,28 @@ async def test_a_transaction_that_was_left_open_never_reaches_the_next_user(smal
 
     async with small.connection() as connection:
         assert not connection.is_in_transaction()
+
+
+ENDED = (
+    asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    asyncpg.AdminShutdownError("terminating connection due to administrator command"),
+    asyncpg.IdleInTransactionSessionTimeoutError("terminating connection due to idle-in-transaction timeout"),
+    asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+    asyncpg.InterfaceError("connection is closed"),
+    ConnectionResetError("connection reset by peer"),
+)
+
+
+@pytest.mark.parametrize("ended", ENDED, ids=lambda error: type(error).__name__)
+async def test_whatever_the_driver_says_of_an_ended_session_is_told_as_unavailable(
+    run: Runner, ended: Exception
+) -> None:
+    async def cut(tx: Tx, code: str) -> None:
+        raise ended
+
+    with pytest.raises(Unavailable):
+        await run(cut, "W-cut")
+    assert is_trouble(ended), "a consumer would blame the record"
 
 
 async def test_a_lost_connection_in_the_middle_is_told_as_unavailable(

@@ -113,6 +113,12 @@ async def away() -> None:
     raise Unavailable("The database is away.", retry_after_s=3)
 
 
+@router.get("/cut-off")
+@public
+async def cut_off() -> None:
+    raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+
 @router.get("/broken")
 @public
 async def broken() -> None:

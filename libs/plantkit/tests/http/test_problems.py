@@ -32,6 +32,12 @@ async def test_what_is_away_says_when_to_come_back(edge):
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "3")
 
 
+async def test_a_session_that_ends_under_a_read_is_no_failure_of_ours(edge):
+    reply = await edge.get("/cut-off")
+    assert (reply.status_code, reply.json()["code"]) == (503, "service.unavailable")
+    assert "state 12" not in reply.text
+
+
 async def test_an_unknown_path_is_not_found(edge):
     reply = await edge.get("/nowhere")
     assert (reply.status_code, reply.json()["code"]) == (404, "request.no-such-path")

@@ -22,7 +22,15 @@ from sqlalchemy.util import greenlet_spawn
 from plantkit.errors import Unavailable
 from plantkit.settings import ServiceSettings
 
-LOST_CONNECTION = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+ENDED_SESSION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # said of a session that the server has ended and whose socket is still open
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+LOST_CONNECTION = (*ENDED_SESSION, OSError)
 _DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _PING_AFTER_IDLE_S = 5.0
 

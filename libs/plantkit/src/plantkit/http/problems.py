@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from plantkit.db.engine import ENDED_SESSION
 from plantkit.errors import DomainError, Invalid, Kind, Malformed, Unavailable
 from plantkit.http.answers import OF_REFUSALS
 from plantkit.http.errors import Internal, MethodNotAllowed, NoSuchPath, TooLarge
@@ -63,6 +64,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _framework_error)
+    for lost in (*ENDED_SESSION, ConnectionError):
+        app.add_exception_handler(lost, _database_away)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -198,6 +201,12 @@ def _as_domain_error(request: Request, error: HTTPException) -> DomainError:
             return TooLarge("The body is too large.")
         case _:
             return Malformed("The request cannot be read.")
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    """A session that ended under a read; what ended under a command, the runner has told already."""
+    log.warning("http.database_away", error=type(error).__name__)
+    return problem(request, Unavailable("The database went away in the middle of it."))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from plantkit import crash
 from plantkit.context import Context
+from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError, Kind
 from plantkit.messaging.effect import Effect
 from plantkit.messaging.inbox import VersionGap
@@ -134,7 +135,7 @@ def is_trouble(error: Exception) -> bool:
         return error.kind is Kind.UNAVAILABLE
     if isinstance(error, ValueError):  # a value that the driver cannot send
         return False
-    return isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError)
+    return isinstance(error, (*LOST_CONNECTION, TimeoutError))
 
 
 def is_final(error: Exception) -> bool:

@@ -16,6 +16,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from plantkit.db.engine import LOST_CONNECTION
 from plantkit.db.machinery import SLOTS
 from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
@@ -38,7 +39,7 @@ from plantkit.messaging.walk import Parts, Walk
 from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
 
-TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, SlotsLost, TimeoutError)
+TROUBLE = (asyncpg.PostgresError, KafkaError, SlotsLost, TimeoutError, *LOST_CONNECTION)
 _LEAVE_S = 2.0
 log = logs.get(__name__)
 
