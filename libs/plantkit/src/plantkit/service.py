@@ -18,6 +18,7 @@ from plantkit.http import openapi, problems
 from plantkit.http.consistency import Consistency
 from plantkit.http.health import health_routes
 from plantkit.http.middleware import RequestScope
+from plantkit.messaging.archive import archive_routes
 from plantkit.messaging.wake import Wake
 from plantkit.messaging.wiring import Messaging
 from plantkit.observability import logs, traces
@@ -68,6 +69,7 @@ class Service:
         for router in _routers(self.slices):
             app.include_router(router, prefix=API)
         app.include_router(messaging.routes(), prefix=API)
+        app.include_router(archive_routes(context.db), prefix=API)
         # Paths are compared in this order, one after the other: what is asked most comes first.
         app.include_router(health_routes(context, messaging))
         return app
