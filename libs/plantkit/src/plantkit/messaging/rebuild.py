@@ -1,14 +1,18 @@
 """Make a read model again from the log, in one transaction: readers see the old one until the new one is complete.
 
+Where the log has lost something, its owner's archive is read first: the archive has all that was ever told, the log
+what came from elsewhere too.
+
 The lock comes first: members of the group wait for it with their batch in hand, so nothing of theirs is under way when
 the ends of the log are noted. Everything up to there passes through the consumer's own handler and guards. What is told
 meanwhile is read by the members afterwards, and the tables refuse what they are given a second time.
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -36,9 +40,19 @@ class RebuildRefused(Exception):
     """The model stays as it is. The text is one sentence that says why."""
 
 
+class Archives(Protocol):
+    """Where the owners' archives are read."""
+
+    def events(self, topic: str) -> AsyncIterator[Sequence[ConsumerRecord]]:
+        """All events of a topic in order per subject, as records. Raises ArchiveRefused and what httpx raises."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rebuilt:
-    """What was read, and the content before and after. `stuck`: partitions whose lost place could not be set."""
+    """What was read, and the content before and after.
+
+    `short`: why topics were read from their owners. `stuck`: partitions whose lost place could not be set.
+    """
 
     model: str
     before: str
@@ -47,52 +61,70 @@ class Rebuilt:
     unreadable: int
     seconds: float
     stuck: int = 0
+    short: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """The consumer's topics as they were when the lock was ours. `lost` are places that the group cannot go on from."""
+    """The consumer's topics as they were when the lock was ours. `lost` are places that the group cannot go on from.
+
+    `beheaded`: topics whose beginning is gone, in words.
+    """
 
     client: AIOKafkaConsumer
     ends: Mapping[TopicPartition, int]
     lost: Sequence[TopicPartition]
+    beheaded: Mapping[str, str]
 
 
-async def rebuild(context: Context, consumer: Consumer) -> Rebuilt:
-    """Raises RebuildRefused, and what broker or database raise; then nothing has changed."""
+async def rebuild(context: Context, consumer: Consumer, archives: Archives | None = None) -> Rebuilt:
+    """Raises RebuildRefused, and what broker, database or owners raise; then nothing has changed."""
     model = consumer.model
     assert model is not None, f"{consumer.group} feeds no read model"
     started, made = time.monotonic(), _Rebuild(Subscription(context, consumer), model)
     async with unhurried(context.settings, lock_timeout=f"{_LOCK_WAIT_S}s") as connection:
         async with made.subscription.effect.transaction(connection, f"BEGIN; {model.alone}") as tx:
             async with _whole_log(context.settings, consumer) as log:
-                await _refuse_less(connection, consumer, log)
+                short = {**log.beheaded, **await _robbed(connection, model, log)}
+                if short and archives is None:
+                    raise RebuildRefused(" ".join(short.values()))
                 before = await content_hash(connection, model)
-                await made.replay(tx, log)
+                await made.forget(connection)
+                if archives is not None:
+                    await made.read_archives(tx, archives, short)
+                await made.read_log(tx, log)
                 await _forget_places(connection, consumer.group, log.lost)
             after = await content_hash(connection, model)
             crash.point("rebuild.before_commit")
         stuck = await _set_places(connection, context.settings, consumer.group, log)
     counts = {"records": made.records, "unreadable": made.unreadable, "stuck": stuck}
-    return Rebuilt(model=model.name, before=before, after=after, seconds=time.monotonic() - started, **counts)
+    seconds = time.monotonic() - started
+    return Rebuilt(model=model.name, before=before, after=after, seconds=seconds, short=short, **counts)
 
 
 class _Rebuild:
-    """One pass over the log."""
+    """One pass over all there is."""
 
     def __init__(self, subscription: Subscription, model: ReadModel) -> None:
         self.subscription, self._model = subscription, model
         self.records = self.unreadable = 0
 
-    async def replay(self, tx: Tx, log: _Log) -> None:
-        """Forget what the group has seen, then see all of it."""
-        connection, group = tx.connection, self.subscription.group
+    async def forget(self, connection: asyncpg.Connection) -> None:
+        """The model's rows, and what the group has seen."""
+        group = self.subscription.group
         await empty(connection, self._model)
         await connection.execute("DELETE FROM inbox WHERE consumer = $1", group)
         await connection.execute("DELETE FROM versions_seen WHERE consumer = $1", group)
+
+    async def read_archives(self, tx: Tx, archives: Archives, topics: Collection[str]) -> None:
+        for topic in topics:
+            async for records in archives.events(topic):
+                await self._apply(tx, records)
+
+    async def read_log(self, tx: Tx, log: _Log) -> None:
         async for records in _batches(log, self.subscription.consumer.batch):
             await self._apply(tx, records)
-        await self._settle_parked(connection, group)
+        await self._settle_parked(tx.connection, self.subscription.group)
 
     async def _apply(self, tx: Tx, records: Sequence[ConsumerRecord]) -> None:
         read = [self.subscription.reader.read(record) for record in records]
@@ -129,38 +161,36 @@ async def _whole_log(settings: ServiceSettings, consumer: Consumer) -> AsyncIter
         await group.start()
         await client.start()
         places = await places_of(group, await partitions_of(group, consumer.topics))
-        _refuse_beheaded(consumer, places)
         client.assign(list(places.end))
         for partition, first in places.first.items():
             client.seek(partition, first)
-        yield _Log(client, places.end, sorted(places.lost))
+        yield _Log(client, places.end, sorted(places.lost), _beheaded(consumer, places))
     finally:
         await client.stop()
         await group.stop()
 
 
-def _refuse_beheaded(consumer: Consumer, places: Places) -> None:
+def _beheaded(consumer: Consumer, places: Places) -> dict[str, str]:
     """A compacted topic has the newest of each subject, which is all that counts; any other must be whole."""
     compacted = {event.topic for event in consumer.events if event.compacted}
-    for partition, first in sorted(places.first.items()):
-        if first > 0 and partition.topic not in compacted:
-            raise RebuildRefused(
-                f"{partition.topic} partition {partition.partition} begins at offset {first}: what was told before is"
-                " in its owner's outbox alone, so the model would lose it."
-            )
+    return {
+        partition.topic: f"{partition.topic} partition {partition.partition} begins at offset {first}: what was told"
+        " before is in its owner's outbox alone."
+        for partition, first in sorted(places.first.items(), reverse=True)
+        if first > 0 and partition.topic not in compacted
+    }
 
 
-async def _refuse_less(connection: asyncpg.Connection, consumer: Consumer, log: _Log) -> None:
-    """The log of a broker that lost its disk is short or empty; the model knows better."""
-    assert consumer.model is not None
-    known = "SELECT topic, passed FROM read_model_progress WHERE model = $1"
-    for row in await connection.fetch(known, consumer.model.name):
+async def _robbed(connection: asyncpg.Connection, model: ReadModel, log: _Log) -> dict[str, str]:
+    """Topics of a broker that lost its disk are short or empty; the model knows better."""
+    found = {}
+    for row in await connection.fetch("SELECT topic, passed FROM read_model_progress WHERE model = $1", model.name):
         held = sum(end for partition, end in log.ends.items() if partition.topic == row["topic"])
         if held < row["passed"]:
-            raise RebuildRefused(
-                f"{row['topic']} holds {held} records, and the model has read {row['passed']}: the log has lost some,"
-                " so the model would lose them too."
+            found[row["topic"]] = (
+                f"{row['topic']} holds {held} records, and the model has read {row['passed']}: the log has lost some."
             )
+    return found
 
 
 async def _batches(log: _Log, size: int) -> AsyncIterator[Sequence[ConsumerRecord]]:

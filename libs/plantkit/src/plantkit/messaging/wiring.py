@@ -29,12 +29,18 @@ from plantkit.messaging.wake import Announcer, channel_of
 from plantkit.messaging.watchdog import Patience, Watchdog, sentences
 from plantkit.observability import logs
 from plantkit.resources.importing import importers
-from plantkit.settings import Loop
+from plantkit.settings import Loop, ServiceSettings
 from plantkit.slice import Slice
 
 _TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, GroupBusy, TimeoutError, *LOST_CONNECTION)
 _STOP_S = 10.0
 log = logs.get(__name__)
+
+
+def consumers_of(settings: ServiceSettings, slices: Sequence[Slice]) -> list[Consumer]:
+    """All that a service consumes: what its slices declare, and the rows of imports where it owns resources."""
+    declared: list[Consumer] = [consumer for part in slices for consumer in part.consumers]
+    return declared + importers(settings, slices)
 
 
 class Messaging:
@@ -53,8 +59,7 @@ class Messaging:
         self._context = context
         self._service = context.settings.service
         self._relay = Relay(context.settings, context.wake, strategies=relay, pace=pace)
-        declared: list[Consumer] = [consumer for part in slices for consumer in part.consumers]
-        declared += importers(context.settings, slices)
+        declared = consumers_of(context.settings, slices)
         self.subscriptions = [Subscription(context, consumer, consumers) for consumer in declared]
         bootstrap = context.settings.kafka_bootstrap
         self._watchdogs = [

@@ -42,11 +42,16 @@ _ATTEMPTS: Final = 4
 _RULES = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
+def takes_rows(service: str, slices: Sequence[Slice]) -> bool:
+    """Whether rows of imports come to this service."""
+    return service in ROWS_APPLIED and any(part.resources for part in slices)
+
+
 def importers(settings: ServiceSettings, slices: Sequence[Slice]) -> list[Consumer]:
     """The consumer of a service that owns resources; of others none."""
-    targets = [Target(resource) for part in slices for resource in part.resources]
-    if not targets or settings.service not in ROWS_APPLIED:
+    if not takes_rows(settings.service, slices):
         return []
+    targets = [Target(resource) for part in slices for resource in part.resources]
     group = f"{settings.service}.imports"
     return [Consumer(group=group, events=(RowsReady,), handler=Importer(settings, targets), batch=AT_ONCE)]
 
