@@ -68,11 +68,15 @@ class Service:
             app.include_router(router)
         for router in _routers(self.slices):
             app.include_router(router, prefix=API)
-        app.include_router(messaging.routes(), prefix=API)
+        app.include_router(self.about_messaging(messaging), prefix=API)
         app.include_router(archive_routes(context.db), prefix=API)
         # Paths are compared in this order, one after the other: what is asked most comes first.
         app.include_router(health_routes(context, messaging))
         return app
+
+    def about_messaging(self, messaging: Messaging) -> APIRouter:
+        """What the service serves about its messaging, for the gateway."""
+        return messaging.routes()
 
     def context(self, settings: ServiceSettings, clock: Clock) -> Context:
         """What the application stands on; also for work beside it, in a process of its own."""
