@@ -380,6 +380,13 @@ def test_a_look_counts_once_all_that_it_saw_has_been_read():
     assert marks.reached({P0: 9, P1: 3}) == 12.0
 
 
+def test_what_was_seen_of_a_lost_log_does_not_hold_up_the_new_one():
+    marks = Marks()
+    marks.see(10.0, {P0: 500})
+    marks.see(11.0, {P0: 2})
+    assert marks.reached({P0: 2}) == 11.0
+
+
 def test_a_group_without_a_place_has_read_nothing_even_of_an_empty_log():
     marks = Marks()
     marks.see(10.0, {P0: 0})

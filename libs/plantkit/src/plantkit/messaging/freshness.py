@@ -56,6 +56,9 @@ class Marks:
         self._reached: float | None = None
 
     def see(self, at: float, ends: Mapping[TopicPartition, int]) -> None:
+        """Ends that went back are those of another log: what was seen of the lost one is never reached in it."""
+        if self._seen and any(end < self._seen[-1][1].get(partition, 0) for partition, end in ends.items()):
+            self._seen.clear()
         self._seen.append((at, ends))
 
     def reached(self, committed: Mapping[TopicPartition, int | None]) -> float | None:
