@@ -13,6 +13,7 @@ import pytest
 from takt.embedded import identity
 from takt.embedded.postgres import Postgres
 from takt.errors import StackError
+from takt.stack.pids import Record
 
 pytestmark = pytest.mark.db
 
@@ -87,3 +88,15 @@ async def test_the_reason_of_a_failed_start_is_one_sentence(home: Path) -> None:
     Postgres.start(home / "pg").stop()
     with pytest.raises(StackError, match=r"postgres ended while starting.*no_such_setting"):
         Postgres.start(home / "pg", settings={"no_such_setting": "1"})
+
+
+def test_who_looks_it_up_as_soon_as_it_was_started_finds_it_later(home: Path) -> None:
+    server = Postgres(home / "pg")
+    server.prepare()
+    with server:
+        server.spawn()
+        seen = Record.of(server.pid)
+        server.wait_ready()
+
+        assert seen is not None
+        assert seen.process() is not None

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,7 @@ from takt.errors import StackError, from_os_error
 
 _START_LIMIT_S = 30
 _STOP_LIMIT_S = 20
+_EXEC_LIMIT_S = 5
 
 
 class Postgres:
@@ -71,6 +73,7 @@ class Postgres:
         argv = self._who.command("postgres", *arguments)
         launch = Launch(argv, self.log, signal.SIGINT, _environment(), self._who.user, self._who.cluster)
         self._process = spawn(launch)
+        _await_exec(self._process, "postgres")
 
     def wait_ready(self) -> None:
         wait_until(self._is_ready, self.process, self.log, _START_LIMIT_S)
@@ -189,6 +192,16 @@ def remove_stale_pid_file(cluster: Path) -> None:
             raise StackError(f"Another PostgreSQL (process {holder}) runs on {cluster}: stop it first.")
         time.sleep(0.1)
     path.unlink(missing_ok=True)
+
+
+def _await_exec(process: subprocess.Popen[bytes], program: str) -> None:
+    """`unshare` becomes the server within milliseconds; a pid file that is written before names the wrong program."""
+    ends_at = time.monotonic() + _EXEC_LIMIT_S
+    while process.poll() is None and time.monotonic() < ends_at:
+        with suppress(psutil.Error):
+            if Path(psutil.Process(process.pid).exe()).name == program:
+                return
+        time.sleep(0.002)
 
 
 def _holder(path: Path, cluster: Path) -> int | None:
