@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.chaos.run import Run
+from tests.faults.chaos.run import composite
 from tests.faults.harness.links import linked_stack
 from tests.faults.harness.reports import passes
 
@@ -14,4 +14,4 @@ MINUTES = 2.0
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_lost_doubled_or_turned_round_in_a_disturbed_stack(seed: int) -> None:
     with linked_stack() as linked:
-        passes(await Run(linked, seed, MINUTES, print).verdicts())
+        passes(await composite(linked, seed, MINUTES, print).verdicts())

@@ -10,7 +10,7 @@ from pathlib import Path
 from takt.errors import StackError
 from takt.stack import status
 from tests.e2e.stack import Stack
-from tests.faults.chaos.run import Run
+from tests.faults.chaos.run import composite
 from tests.faults.checkers.verdict import Truth, overall
 from tests.faults.harness.links import Linked, linked_stack
 
@@ -51,7 +51,7 @@ def _run(linked: Linked, seed: int, minutes: float) -> int:
     _say(f"seed {seed}, {minutes:g} minutes on {linked.stack.data}")
     if not linked.links:
         _say("This stack has no links of ours: faults of the network are left out.")
-    verdicts = asyncio.run(Run(linked, seed, minutes, _say).verdicts())
+    verdicts = asyncio.run(composite(linked, seed, minutes, _say).verdicts())
     for verdict in verdicts:
         _say(str(verdict))
     truth = overall(verdicts)

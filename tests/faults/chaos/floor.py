@@ -76,7 +76,8 @@ class Floor:
     async def _person(self, number: int, over: asyncio.Event) -> None:
         while not over.is_set():
             op = self._next(number)
-            for _ in range(_MOST_TRIES if op.i % 2 else 1):  # every second one is careful and asks again
+            careful = op.op == "report" and op.i % 2  # asks again; a refusal that is repeated has two entries
+            for _ in range(_MOST_TRIES if careful else 1):
                 op = await self._send(op)
                 if op.out is not Out.INFO:
                     break

@@ -112,7 +112,7 @@ async def _kept(stack: Stack) -> dict[str, Out]:
 
 
 async def _booked(stack: Stack, floor: Floor) -> dict[str, list[int]]:
-    """The entries that the order's card has, as 1, 2, 3 ... by the version that each made: lost and doubled ones show."""
+    """The entries that the order's card has, as 1, 2, 3 ... by the version that each made."""
     rows = await _rows(stack, _ENTRIES_SHOWN, floor.name)
     return {row["key"]: [version - FIRST_REPORT + 1 for version in row["versions"]] for row in rows}
 

@@ -50,6 +50,18 @@ def process(stack: Stack, name: str) -> psutil.Process:
     return found
 
 
+async def running(stack: Stack, name: str) -> psutil.Process:
+    """The same; one that was killed before may be on its way back."""
+
+    async def found() -> psutil.Process | None:
+        with suppress(LookupError):
+            return process(stack, name)
+        return None
+
+    there: psutil.Process = await until(found, BACK_S)
+    return there
+
+
 async def back(stack: Stack, name: str, instead_of: psutil.Process) -> None:
     """The supervisor has started another process of this name."""
 
@@ -72,7 +84,7 @@ class Kill:
     _victim: psutil.Process | None = None
 
     async def land(self) -> None:
-        self._victim = process(self.linked.stack, self.name)
+        self._victim = await running(self.linked.stack, self.name)
         self._victim.send_signal(self.number)
         await asyncio.to_thread(self._victim.wait, 10)
         self.landed += 1
@@ -92,7 +104,7 @@ class Pause:
     _sleeper: psutil.Process | None = None
 
     async def land(self) -> None:
-        sleeper = self._sleeper = process(self.linked.stack, self.name)
+        sleeper = self._sleeper = await running(self.linked.stack, self.name)
         sleeper.suspend()
 
         async def stopped() -> bool:
@@ -118,9 +130,8 @@ class Absence:
     _gone: psutil.Process | None = None
 
     async def land(self) -> None:
-        launcher = process(self.linked.stack, "launcher")
-        launcher.suspend()
-        self._gone = process(self.linked.stack, self.name)
+        self._gone = await running(self.linked.stack, self.name)
+        process(self.linked.stack, "launcher").suspend()
         self._gone.send_signal(signal.SIGTERM if self.gently else signal.SIGKILL)
         await asyncio.to_thread(_await_end, self._gone, 20)
         self.landed += 1
