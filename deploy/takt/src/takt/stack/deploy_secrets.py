@@ -32,6 +32,7 @@ def _all(host: str) -> Iterator[tuple[str, str]]:
     yield "postgres_password", _random()
     yield "gateway_admin_password", _random()
     yield "gateway_signing_key", json.dumps(signing_key())
+    yield "records_audit_key", _random()
     yield "consistency", _random()
     for service in SERVICES:
         yield f"{service}_cursor", _random()

@@ -104,6 +104,8 @@ class Plan:
             "DB_POOL_SIZE": str(_POOL),
             "DB_POOL_OVERFLOW": str(_OVERFLOW),
         }
+        if service == "records":
+            common["AUDIT_KEY"] = self.folder.secret("records-audit-key")
         if service in _KEEP_FILES:
             common["STORAGE_URL"] = (self.folder.path / "objects").as_uri()
         return {**common, **self._gateway_settings()} if service == "gateway" else common

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, f
 
 from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
-from plantkit.db.row import Aggregate, columns_of
+from plantkit.db.row import Row, columns_of
 from plantkit.http.filters import Grammar, ListQuery, Op, Order
 from plantkit.http.paging import after, cursor_for, place_of, places
 from takt_contracts.resource import ListField
@@ -73,7 +73,7 @@ class Listing:
     """
 
     contract: Listed
-    entity: type[Aggregate]
+    entity: type[Row]
     search: tuple[str, ...] = ()
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     only: ColumnElement[bool] | None = None
@@ -102,12 +102,12 @@ class Listing:
         """The JSON of one page."""
         return self.rendered(query, *await self.read(context, query, **bound))
 
-    def rendered(self, query: ListQuery, rows: Sequence[Aggregate], info: PageInfo) -> bytes:
+    def rendered(self, query: ListQuery, rows: Sequence[Row], info: PageInfo) -> bytes:
         """The JSON of rows that were read for this query."""
         page = _page_model(self.contract.state, query.fields)
         return page.model_validate({"data": rows, "page": info}, from_attributes=True).model_dump_json().encode()
 
-    async def read(self, context: Context, query: ListQuery, **bound: Any) -> tuple[list[Aggregate], PageInfo]:
+    async def read(self, context: Context, query: ListQuery, **bound: Any) -> tuple[list[Row], PageInfo]:
         """The rows of one page. One row more than asked is read, to know whether there is another page."""
         secret = context.settings.cursor_secret.get_secret_value()
         purpose = (

@@ -6,7 +6,7 @@ Commits are real, in a copy of a migrated template database that lives as long a
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from secrets import token_hex
+from secrets import token_hex, token_urlsafe
 from typing import Any, TypeVar
 
 import httpx
@@ -29,6 +29,7 @@ E = TypeVar("E", bound=Event)
 Published = Callable[[type[E]], Awaitable[list[E]]]
 CURSOR_SECRET = token_hex(16)
 CONSISTENCY_SECRET = token_hex(16)
+AUDIT_KEY = token_urlsafe(32)
 
 
 class Signer:
@@ -68,6 +69,7 @@ def settings_for(service: Service, database: TestDatabase, **changes: Any) -> Se
         "jwks_url": "http://127.0.0.1:1/jwks.json",
         "cursor_secret": CURSOR_SECRET,
         "consistency_secret": CONSISTENCY_SECRET,
+        "audit_key": AUDIT_KEY,
         "loops": frozenset({Loop.API}),
         "storage_url": f"file://{tempfile.gettempdir()}/takt-objects-{new_id()}",
         **changes,
