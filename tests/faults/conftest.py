@@ -15,6 +15,7 @@ from tests.faults.harness import judging, keys, topics
 from tests.faults.harness.ledger import TABLES
 from tests.faults.harness.plant import SERVICE, Plant, ended
 from tests.faults.harness.processes import MODULES
+from tests.faults.harness.proxy import Proxy
 from tests.faults.harness.shop import Shop
 from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import COUNTERS, Writers
@@ -84,6 +85,20 @@ async def small_shop(plant: Plant) -> AsyncIterator[Shop]:
     made = Shop(plant, operations=6)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def impatient_shop(plant: Plant) -> AsyncIterator[Shop]:
+    """Its clients give up on an answer before a paused service goes on."""
+    made = Shop(plant, timeout_s=2.5)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy() as made:
+        yield made
 
 
 @pytest.fixture

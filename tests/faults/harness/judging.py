@@ -13,10 +13,15 @@ from tests.faults.checkers.history import Out
 from tests.faults.checkers.verdict import Verdict
 from tests.faults.harness import tables, topics
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.shop import FIRST_REPORT, Shop
+from tests.faults.harness.shop import FIRST_REPORT, LIFE, Shop
 
 TOPICS = ("takt.operations.operation", "takt.operations.audit")
-_STATE = "SELECT reason AS id FROM ledger_entries"
+_STATE = f"""
+SELECT reason AS id FROM ledger_entries
+UNION ALL SELECT order_no FROM operations WHERE operation_no = '{LIFE}'
+UNION ALL SELECT order_no || '-start' FROM operations WHERE operation_no = '{LIFE}' AND status <> 'RELEASED'
+UNION ALL SELECT order_no || '-finish' FROM operations WHERE operation_no = '{LIFE}' AND status = 'FINISHED'
+"""
 _EVENTS = "SELECT headers ->> 'ce_correlationid' AS id FROM outbox WHERE aggregatetype = 'operation'"
 _ENTRIES = "SELECT entry ->> 'request_id' AS id FROM audit_entries WHERE entry ->> 'outcome' = $1"
 _OUTBOX = "SELECT id::text FROM outbox WHERE topic = ANY($1)"
@@ -40,7 +45,7 @@ async def verdicts(plant: Plant, shop: Shop, since: dict[TopicPartition, int], *
     return [
         conservation.all_or_none({op.val: op.out for op in history}, await _found(plant), least=least),
         conservation.quantities([_balance(row) for row in rows], least=least),
-        chain.unbroken(reports, {row["key"]: row["version"] for row in rows if row["key"] != shop.idle},
+        chain.unbroken(reports, {row["key"]: row["version"] for row in rows if row["key"] in shop.keys},
                        first=FIRST_REPORT, least=least),
         queue.account(kept, [topics.headers_of(one)["ce_id"] for one in raw], least=2 * least),
         order.first_seen(map(topics.as_record, operations), least=least),

@@ -57,11 +57,18 @@ class Plant:
         with path.open() as lines:
             return list(history.read(lines))
 
-    def service(self, *loops: str, crash: str | None = None) -> tuple[Child, str]:
-        """The product as it is, by its settings, as the stack starts it; and its address."""
+    def service(self, *loops: str, crash: str | None = None, commands: str | None = None) -> tuple[Child, str]:
+        """The product as it is, by its settings, as the stack starts it; and its address. `commands` names strategies
+        as `module:NAME` that take the place of the product's.
+        """
         port = free_port()
         environment = self._environment(loops, crash, PORT=str(port))
-        return self._start("takt.stack.jobs:serve", environment, service=SERVICE), f"http://127.0.0.1:{port}"
+        child = (
+            self._start("takt.stack.jobs:serve", environment, service=SERVICE)
+            if commands is None
+            else self._start("tests.faults.harness.service_process:run", environment, commands=commands)
+        )
+        return child, f"http://127.0.0.1:{port}"
 
     def messaging(self, *loops: str, crash: str | None = None, **parts: Any) -> Child:
         """The product's messaging alone, made of other parts where a run says so (see `messaging_process`)."""
