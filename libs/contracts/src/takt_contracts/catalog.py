@@ -18,6 +18,7 @@ PATHS: Final[Mapping[str, str]] = {
     "templates": "imports",
     "records": "records",
     "record-types": "records",
+    "change-sets": "records",
 }
 """Who answers the paths that are no declared resource's."""
 

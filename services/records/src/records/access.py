@@ -5,7 +5,7 @@ everyone who is signed in, so a narrower rule here would be a promise that the s
 writes, which each type says itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plantkit.auth.principal import Principal
@@ -27,3 +27,8 @@ def may_read(principal: Principal, access_class: str) -> bool:
 def readable(principal: Principal) -> list[str]:
     """The classes that this caller reads."""
     return [str(one) for one in AccessClass if may_read(principal, one)]
+
+
+def hidden_from(principal: Principal, seen_by: Mapping[str, Sequence[Role]]) -> frozenset[str]:
+    """The fields that this caller does not see; `seen_by` names the roles that see each."""
+    return frozenset(name for name, roles in seen_by.items() if not principal.has(*roles))

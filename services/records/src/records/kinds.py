@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,10 @@ class RecordTypeRow(Aggregate):
     access_class: Mapped[str] = mapped_column(String(20))
     creator_roles: Mapped[str] = mapped_column(JSONB, comment="who may create records of it")
     reason_required: Mapped[bool]
+    key_fields: Mapped[str] = mapped_column(JSONB, server_default=text("'[]'"), comment="fields of the business key")
+    searched_fields: Mapped[str] = mapped_column(JSONB, server_default=text("'[]'"), comment="what lists filter by")
+    seen_by: Mapped[str] = mapped_column(JSONB, server_default=text("'{}'"), comment="roles that see a hidden field")
+    retention_days: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="shortest keeping time")
 
     @property
     def content_schema(self) -> dict[str, Any]:
@@ -33,6 +37,23 @@ class RecordTypeRow(Aggregate):
     @property
     def creators(self) -> tuple[Role, ...]:
         return tuple(Role(role) for role in orjson.loads(self.creator_roles))
+
+    @property
+    def business_key(self) -> tuple[str, ...]:
+        return tuple(orjson.loads(self.key_fields))
+
+    @property
+    def searchable(self) -> tuple[str, ...]:
+        return tuple(orjson.loads(self.searched_fields))
+
+    @property
+    def hidden_fields(self) -> dict[str, tuple[Role, ...]]:
+        return {name: tuple(map(Role, roles)) for name, roles in orjson.loads(self.seen_by).items()}
+
+    @property
+    def hides(self) -> frozenset[str]:
+        """The fields that the log never tells."""
+        return frozenset(self.hidden_fields)
 
 
 class RecordSchemaRow(Row):

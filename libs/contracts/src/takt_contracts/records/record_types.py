@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from takt_contracts.event import Event
 from takt_contracts.resource import Fields
@@ -34,6 +34,24 @@ _SCHEMA = {
     "required": ["result"],
     "additionalProperties": False,
 }
+FieldName = Annotated[
+    str, StringConstraints(min_length=1, max_length=60), Field(description="A field of the content, at its top.")
+]
+BusinessKey = Annotated[
+    tuple[FieldName, ...],
+    Field(max_length=4, description="Fields that together name one record of the type.", examples=[["inspection_no"]]),
+]
+Searchable = Annotated[
+    tuple[FieldName, ...],
+    Field(max_length=20, description="Fields that lists of this type filter by.", examples=[["result"]]),
+]
+HiddenFields = Annotated[
+    dict[FieldName, tuple[Role, ...]],
+    Field(max_length=20, description="Fields that only these roles, and ADMIN, see.", examples=[{"cost": ["QUALITY"]}]),
+]
+RetentionDays = Annotated[
+    int, Field(ge=0, le=36_500, description="Days from its creation before a record can be deleted.", examples=[3650])
+]
 ContentSchema = Annotated[
     dict[str, Any],
     Field(description="JSON Schema 2020-12 of the content of its records.", examples=[_SCHEMA]),
@@ -49,6 +67,10 @@ class RecordTypeFields(Fields):
     access_class: AccessClass = AccessClass.GENERAL
     creators: Creators
     reason_required: Flag = Field(False, description="Whether an edit or a deletion must say why.")
+    business_key: BusinessKey = ()
+    searchable: Searchable = ()
+    hidden_fields: HiddenFields = Field(default_factory=dict)
+    retention_days: RetentionDays = 0
 
 
 def left_out() -> Any:
@@ -57,7 +79,10 @@ def left_out() -> Any:
 
 
 class RecordTypePatch(Fields):
-    """A JSON merge patch of the fields; the schema is replaced as a whole. Name and access class never change."""
+    """A JSON merge patch of the fields; schema and hidden fields are replaced as a whole.
+
+    Name, access class, business key and searchable fields never change.
+    """
 
     name: TypeName = left_out()
     title: Name = left_out()
@@ -65,6 +90,10 @@ class RecordTypePatch(Fields):
     access_class: AccessClass = left_out()
     creators: Creators = left_out()
     reason_required: Flag = left_out()
+    business_key: BusinessKey = left_out()
+    searchable: Searchable = left_out()
+    hidden_fields: HiddenFields = left_out()
+    retention_days: RetentionDays = left_out()
 
 
 class RecordType(BaseModel):
@@ -79,6 +108,10 @@ class RecordType(BaseModel):
     access_class: AccessClass
     creators: Creators
     reason_required: Flag
+    business_key: BusinessKey = ()
+    searchable: Searchable = ()
+    hidden_fields: HiddenFields = Field(default_factory=dict)
+    retention_days: RetentionDays = 0
     version: Version
     created_at: UtcDatetime
     updated_at: UtcDatetime
@@ -113,6 +146,6 @@ class RecordTypeCreated(RecordTypeEvent):
 
 
 class RecordTypeUpdated(RecordTypeEvent):
-    """Title, schema, creators or the need of a reason of a record type changed."""
+    """What of a record type may change has changed."""
 
     fact: ClassVar[str] = "updated"

@@ -53,6 +53,10 @@ Salt = Annotated[
     StringConstraints(pattern="^[0-9a-f]{32}$"),
     Field(description="Random, so that the digest tells nothing of the content.", examples=["a0" * 16]),
 ]
+Hidden = Annotated[
+    tuple[str, ...],
+    Field(description="Fields of the content that are left out here, and the salt with them.", examples=[["remarks"]]),
+]
 Writer = Annotated[str, Field(description="Id of the user, key or service.", examples=["quality-02"])]
 
 
@@ -64,18 +68,41 @@ class VersionKind(StrEnum):
     DELETED = "deleted"
 
 
+class Lifecycle(StrEnum):
+    """How far a version may be relied upon."""
+
+    DRAFT = "draft"
+    FINAL = "final"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
+LIFECYCLE: Final[Mapping[Lifecycle | None, frozenset[Lifecycle]]] = {
+    None: frozenset({Lifecycle.DRAFT, Lifecycle.FINAL}),
+    Lifecycle.DRAFT: frozenset(Lifecycle),
+    Lifecycle.FINAL: frozenset({Lifecycle.FINAL, Lifecycle.ENTERED_IN_ERROR}),
+    Lifecycle.ENTERED_IN_ERROR: frozenset(),
+}
+"""What may follow what; None is before the first version. A deletion may follow each and changes none."""
+State = Annotated[
+    Lifecycle,
+    Field(description="draft becomes final or entered-in-error, final stays or becomes entered-in-error: that stays."),
+]
+
+
 class NewRecord(Fields):
     """A record to be kept. `content` obeys the schema of its type."""
 
     record_type: TypeName
+    lifecycle: State = Lifecycle.FINAL
     about: About = ()
     content: Content
     reason: Reason | None = None
 
 
 class Revision(Fields):
-    """The next version, whole."""
+    """The next version, whole. Only the lifecycle stays where it is left out."""
 
+    lifecycle: State = left_out()
     about: About = ()
     content: Content
     reason: Reason | None = None
@@ -84,9 +111,35 @@ class Revision(Fields):
 class RecordPatch(Fields):
     """What changes in the next version. `content` is a JSON merge patch (RFC 7396); what is left out stays."""
 
+    lifecycle: State = left_out()
     about: About = left_out()
     content: Content = left_out()
     reason: Reason | None = None
+
+
+def _nothing(value: object) -> bool:
+    return value is None
+
+
+class Shown(BaseModel):
+    """What shows content: without the fields that are hidden, and then without the salt, by which few values could be
+    tried until the digest fits.
+    """
+
+    model_config = _READ
+
+    hidden: Hidden | None = Field(None, exclude_if=_nothing)
+
+    @model_validator(mode="before")
+    @classmethod
+    def leave_out(cls, stored: Any) -> Any:
+        hides = getattr(stored, "hides", None)
+        if not hides:
+            return stored
+        values = {name: getattr(stored, name) for name in cls.model_fields if hasattr(stored, name)}
+        content = stored.content
+        kept = content and {name: value for name, value in content.items() if name not in hides}
+        return {**values, "content": kept, "salt": None, "hidden": sorted(hides)}
 
 
 class RecordSummary(BaseModel):
@@ -97,6 +150,7 @@ class RecordSummary(BaseModel):
     id: UUID = Field(examples=[_ID])
     record_type: TypeName
     access_class: AccessClass
+    lifecycle: State
     schema_version: SchemaVersion
     version: Version
     about: About
@@ -107,39 +161,47 @@ class RecordSummary(BaseModel):
     updated_at: UtcDatetime
 
 
-class Record(RecordSummary):
+class Record(Shown, RecordSummary):
     """A record as it is now, for who may read it. `updated_by` wrote this version."""
 
     content: Content
     reason: Reason | None
-    salt: Salt
+    salt: Salt | None
 
 
-class RecordVersion(BaseModel):
+class RecordVersion(Shown):
     """One version of a record. Of a deletion the content is null."""
-
-    model_config = _READ
 
     version: Version
     kind: VersionKind
+    lifecycle: State
     schema_version: SchemaVersion
     about: About
     content: Content | None
     reason: Reason | None
     digest: Digest
-    salt: Salt
+    salt: Salt | None
     written_by: Writer
     written_at: UtcDatetime
 
 
-def _nothing(value: object) -> bool:
-    return value is None
-
-
-class RecordState(BaseModel):
-    """A record in the log. Of class `health` only the first five are there, whoever makes one and of whatever."""
+class ReferencedRecord(BaseModel):
+    """A record that another is about. Null where there was none yet, or for who may not read it."""
 
     model_config = _READ
+
+    reference: Reference
+    record: RecordVersion | None
+
+
+class RecordAsOf(Record):
+    """A record as it was at a moment, with the records that it was about as they were then."""
+
+    references: tuple[ReferencedRecord, ...]
+
+
+class RecordState(Shown):
+    """A record in the log. Of class `health` only the first five are there, whoever makes one and of whatever."""
 
     id: UUID = Field(examples=[_ID])
     record_type: TypeName
@@ -147,6 +209,7 @@ class RecordState(BaseModel):
     version: Version
     digest: Digest
     schema_version: SchemaVersion | None = Field(None, exclude_if=_nothing, examples=[1])
+    lifecycle: State | None = Field(None, exclude_if=_nothing)
     about: About | None = Field(None, exclude_if=_nothing)
     content: dict[str, JsonValue] | None = Field(None, exclude_if=_nothing, examples=[_CONTENT])
     reason: Reason | None = Field(None, exclude_if=_nothing)
@@ -182,7 +245,7 @@ class RecordEvent(Event):
     @property
     def dataref(self) -> str | None:
         """The path of this version, where the event does not carry the content."""
-        if self.state.access_class is not AccessClass.HEALTH:
+        if self.state.access_class is not AccessClass.HEALTH and not self.state.hidden:
             return None
         return f"{PATH}/{self.state.id}/history/{self.state.version}"
 

@@ -58,9 +58,12 @@ def refuse_unreadable(request: Request) -> None:
 
 
 def refuse_query(request: Request, known: frozenset[str], lists: frozenset[str]) -> None:
-    """Every name is known, and comes once unless it takes a list. Raises UnknownQueryName, BadQueryValue."""
+    """Every name is known, and comes once unless it takes a list. Raises UnknownQueryName, BadQueryValue.
+
+    A known name that ends with a dot stands for all that begin with it: the endpoint judges what follows.
+    """
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-        if name not in known:
+        if name not in known and "".join(name.partition(".")[:2]) not in known:
             allowed = sorted(known)
             listed = ", ".join(allowed) or "none"
             raise UnknownQueryName(f"There is no query parameter {name[:80]}; known: {listed}.", allowed=allowed)

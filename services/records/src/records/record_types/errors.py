@@ -33,3 +33,17 @@ class CreatorsCannotRead(Invalid):
 
     code = "record-type.creators-cannot-read"
     cure = "For access class health, name only HEALTH and ADMIN as creators."
+
+
+class FieldFixed(Invalid):
+    """Records were found and named by these fields, and the older ones would not be any more."""
+
+    code = "record-type.field-fixed"
+    cure = "Register a new type."
+
+
+class FieldUndeclared(Invalid):
+    """A business key, a searchable or a hidden field is not one that the schema declares as it has to be."""
+
+    code = "record-type.field-undeclared"
+    cure = "Name properties of the schema: those of the key are required, hidden ones are neither key nor searchable."

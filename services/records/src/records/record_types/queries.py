@@ -15,7 +15,13 @@ LISTING = Listing(
     Listed("record-types", RecordType, ("name",)),
     RecordTypeRow,
     search=("name", "title"),
-    parts={"content_schema": ("schema_text",), "creators": ("creator_roles",)},
+    parts={
+        "content_schema": ("schema_text",),
+        "creators": ("creator_roles",),
+        "business_key": ("key_fields",),
+        "searchable": ("searched_fields",),
+        "hidden_fields": ("seen_by",),
+    },
 )
 _TYPE = compile_statement(
     select(*(getattr(RecordTypeRow, name) for name in columns_of(RecordTypeRow))).where(

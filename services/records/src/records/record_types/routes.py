@@ -14,7 +14,14 @@ from plantkit.http.problems import problems
 from plantkit.http.route import Routes, allow, guarded, matched, queried
 from plantkit.run import Run
 from records.record_types import commands, queries
-from records.record_types.errors import AccessClassFixed, CreatorsCannotRead, SchemaIncompatible, SchemaRefused
+from records.record_types.errors import (
+    AccessClassFixed,
+    CreatorsCannotRead,
+    FieldFixed,
+    FieldUndeclared,
+    SchemaIncompatible,
+    SchemaRefused,
+)
 from takt_contracts.records.record_types import RecordSchema, RecordType, RecordTypeFields, RecordTypePatch
 from takt_contracts.roles import Role
 from takt_contracts.scalars import Code
@@ -48,7 +55,7 @@ async def list_types(request: Request) -> Response:
     "",
     status_code=201,
     response_model=RecordType,
-    responses=problems(AlreadyExists, SchemaRefused, CreatorsCannotRead) | written(201),
+    responses=problems(AlreadyExists, SchemaRefused, CreatorsCannotRead, FieldUndeclared) | written(201),
 )
 @allow(Role.ADMIN)
 async def register(body: RecordTypeFields, run: Run) -> Response:
@@ -84,7 +91,16 @@ async def read_schema(request: Request, name: _NAME, schema_version: _NUMBER) ->
 @router.patch(
     "/{name}",
     response_model=RecordType,
-    responses=problems(NotFound, KeyImmutable, AccessClassFixed, CreatorsCannotRead, SchemaRefused, SchemaIncompatible)
+    responses=problems(
+        NotFound,
+        KeyImmutable,
+        AccessClassFixed,
+        CreatorsCannotRead,
+        FieldFixed,
+        FieldUndeclared,
+        SchemaRefused,
+        SchemaIncompatible,
+    )
     | written(),
 )
 @allow(Role.ADMIN)

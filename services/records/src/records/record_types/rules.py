@@ -5,7 +5,7 @@ circles, words that look at a value again and again (`unevaluated...`), and what
 is written out: the cost of a check is at most that size times the size of the content.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -32,7 +32,7 @@ from records.json_schema import (
     target,
     written_out,
 )
-from records.record_types.errors import CreatorsCannotRead, SchemaIncompatible, SchemaRefused
+from records.record_types.errors import CreatorsCannotRead, FieldUndeclared, SchemaIncompatible, SchemaRefused
 from takt_contracts.problem import FieldError
 from takt_contracts.records.canonical import canonical
 from takt_contracts.records.record_types import AccessClass
@@ -96,6 +96,26 @@ def refuse_blind_creators(access_class: AccessClass, creators: tuple[Role, ...])
         detail = f"{' and '.join(blind)} may not read records of class {access_class}."
         error = FieldError(pointer="/creators", code="field.rule", detail=detail)
         raise CreatorsCannotRead(detail, errors=[error])
+
+
+def refuse_undeclared(
+    schema: Schema, *, key: Sequence[str], searchable: Sequence[str], hidden: Collection[str]
+) -> None:
+    """Fields that a type names are properties of its schema; those of its key are required and nobody's secret."""
+    declared, required = schema.get("properties", {}), schema.get("required", ())
+    wrong = [
+        *(("business_key", name, "a property") for name in key if name not in declared),
+        *(("business_key", name, "required") for name in key if name not in required),
+        *(("searchable", name, "a property") for name in searchable if name not in declared),
+        *(("hidden_fields", name, "a property") for name in hidden if name not in declared),
+        *(("hidden_fields", name, "neither key nor searchable") for name in hidden if name in {*key, *searchable}),
+    ]
+    if wrong:
+        errors = [
+            FieldError(pointer=f"/{field}", code="field.rule", detail=f"{name} should be {what}.")
+            for field, name, what in wrong
+        ]
+        raise FieldUndeclared("The schema does not declare what the type names, see `errors`.", errors=errors)
 
 
 def _containment(before: Schema, after: Schema) -> Containment:

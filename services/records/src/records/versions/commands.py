@@ -11,11 +11,24 @@ import orjson
 from plantkit.db.tx import Tx
 from plantkit.errors import Forbidden, NotFound
 from plantkit.http.etag import IfMatch
+from records.access import hidden_from
 from records.kinds import RecordTypeRow
+from records.versions.merging import Document, merged
 from records.versions.model import RecordRow, VersionRow, present, seen
-from records.versions.rules import checked, patched, refuse_silence, refuse_strangers
+from records.versions.rules import (
+    checked,
+    key_of,
+    number_of,
+    refuse_early_deletion,
+    refuse_move,
+    refuse_other_key,
+    refuse_silence,
+    refuse_strangers,
+    revised,
+    searched_of,
+)
 from takt_contracts.records.canonical import digest_of
-from takt_contracts.records.records import VersionKind
+from takt_contracts.records.records import Lifecycle, VersionKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +37,7 @@ class CreateRecord:
 
     id: UUID
     record_type: str
+    lifecycle: Lifecycle
     about: tuple[str, ...]
     content: Mapping[str, Any]
     reason: str | None
@@ -40,19 +54,24 @@ class OnRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ReviseRecord(OnRecord):
-    """What is None stays; `is_patch`: the content is a merge patch."""
+    """`changes` names what of a document is new; `is_patch`: its content is a merge patch.
 
-    about: tuple[str, ...] | None
-    content: Mapping[str, Any] | None
+    `merges`: an edit of an older version joins what was written since, unless both changed the same place.
+    """
+
+    changes: Document
     is_patch: bool
+    merges: bool = False
 
 
 async def create_record(tx: Tx, order: CreateRecord) -> RecordRow:
+    """The unique constraint answers a taken business key."""
     kind = await _type(tx, order.record_type)
     if not tx.principal.has(*kind.creators):
         needed = sorted(kind.creators)
         raise Forbidden(f"Creating a record of this type needs the role {' or '.join(needed)}.", roles=needed)
     text = checked(order.content, kind.schema_text)
+    refuse_move(None, order.lifecycle)
     record = tx.new(
         RecordRow,
         id=order.id,
@@ -60,37 +79,58 @@ async def create_record(tx: Tx, order: CreateRecord) -> RecordRow:
         access_class=kind.access_class,
         created_by=tx.principal.id,
         deleted_at=None,
+        business_key=key_of(kind.business_key, orjson.loads(text)),
     )
-    return _write(tx, record, VersionKind.CREATED, kind, about=order.about, canonical=text, reason=order.reason)
+    record.refers_to, record.lifecycle = orjson.dumps(order.about).decode(), order.lifecycle
+    return _write(tx, record, VersionKind.CREATED, kind, text=text, reason=order.reason)
 
 
 async def revise_record(tx: Tx, order: ReviseRecord) -> RecordRow:
     """The same again is no version: nothing is told."""
-    record = await _editable(tx, order)
+    record = await _editable(tx, order, lock=order.merges)
+    base = await _base(tx, order, record)
     kind = await _type(tx, record.record_type)
-    about = record.about if order.about is None else order.about
-    text = checked(_revised(record, order), kind.schema_text)
-    if (about, text) == (record.about, record.canonical):
-        return record
+    unseen = hidden_from(tx.principal, kind.hidden_fields)
+    wanted = revised((base or record).document, order.changes, is_patch=order.is_patch, unseen=unseen)
+    if base is not None:
+        wanted = merged(base.document, record.document, wanted)
+    text = checked(wanted["content"], kind.schema_text)
+    about, lifecycle = orjson.dumps(wanted["about"]).decode(), Lifecycle(wanted["lifecycle"])
+    if (tuple(wanted["about"]), lifecycle, text) == (record.about, record.lifecycle, record.canonical):
+        return record.hide(unseen)
     refuse_silence(order.reason, reason_required=kind.reason_required)
-    return _write(tx, record, VersionKind.REVISED, kind, about=about, canonical=text, reason=order.reason)
+    refuse_other_key(kind.business_key, record.content or {}, orjson.loads(text))
+    refuse_move(Lifecycle(record.lifecycle), lifecycle)
+    record.refers_to, record.lifecycle = about, lifecycle
+    return _write(tx, record, VersionKind.REVISED, kind, text=text, reason=order.reason)
 
 
 async def delete_record(tx: Tx, order: OnRecord) -> RecordRow:
+    """Its business key is free again."""
     record = await _editable(tx, order)
+    order.match.check(record.version)
     kind = await _type(tx, record.record_type)
     refuse_silence(order.reason, reason_required=kind.reason_required)
-    record.deleted_at = tx.now
-    about = record.about
-    return _write(tx, record, VersionKind.DELETED, kind, about=about, canonical=None, reason=order.reason)
+    refuse_early_deletion(record.created_at, kind.retention_days, tx.now)
+    record.deleted_at, record.business_key = tx.now, None
+    return _write(tx, record, VersionKind.DELETED, kind, text=None, reason=order.reason)
 
 
-async def _editable(tx: Tx, order: OnRecord) -> RecordRow:
-    """No lock: the version that was read is part of the write, and whoever comes second is refused as stale."""
-    found = present(seen(await tx.maybe(RecordRow, id=order.id), order.id, tx.principal))
+async def _editable(tx: Tx, order: OnRecord, *, lock: bool = False) -> RecordRow:
+    """Mostly no lock: the version that was read is part of the write, and whoever comes second is refused as stale."""
+    found = present(seen(await tx.maybe(RecordRow, lock=lock, id=order.id), order.id, tx.principal))
     refuse_strangers(tx.principal, found.created_by)
-    order.match.check(found.version)
     return found
+
+
+async def _base(tx: Tx, order: ReviseRecord, record: RecordRow) -> VersionRow | None:
+    """The older version whose edit is to be merged; None where the edit is of the newest. Raises Stale."""
+    base = None
+    if order.merges and order.match.tag != str(record.version):
+        base = await tx.maybe(VersionRow, record_id=record.id, version=number_of(order.match.tag))
+    if base is None:
+        order.match.check(record.version)
+    return base
 
 
 async def _type(tx: Tx, name: str) -> RecordTypeRow:
@@ -100,28 +140,14 @@ async def _type(tx: Tx, name: str) -> RecordTypeRow:
     return kind
 
 
-def _revised(record: RecordRow, order: ReviseRecord) -> Mapping[str, Any]:
-    if order.content is None:
-        return record.content or {}
-    if not order.is_patch:
-        return order.content
-    merged: Mapping[str, Any] = patched(record.content, order.content)
-    return merged
-
-
 def _write(
-    tx: Tx,
-    record: RecordRow,
-    version: VersionKind,
-    kind: RecordTypeRow,
-    *,
-    about: tuple[str, ...],
-    canonical: str | None,
-    reason: str | None,
+    tx: Tx, record: RecordRow, version: VersionKind, kind: RecordTypeRow, *, text: str | None, reason: str | None
 ) -> RecordRow:
+    """The log is told without what the type hides, the caller answered without what is hidden from them."""
+    content = None if text is None else orjson.loads(text)
     record.salt = secrets.token_hex(16)
-    record.digest = digest_of(None if canonical is None else orjson.loads(canonical), record.salt)
-    record.refers_to, record.canonical, record.reason = orjson.dumps(about).decode(), canonical, reason
+    record.digest = digest_of(content, record.salt)
+    record.canonical, record.reason, record.searched = text, reason, searched_of(kind.searchable, content or {})
     record.schema_version, record.updated_by = kind.schema_version, tx.principal.id
-    tx.add(VersionRow, **record.write(version))
-    return record
+    tx.add(VersionRow, **record.hide(kind.hides).write(version))
+    return record.hide(hidden_from(tx.principal, kind.hidden_fields))

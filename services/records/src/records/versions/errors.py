@@ -1,6 +1,10 @@
 """What can be refused about records."""
 
-from plantkit.errors import DomainError, Forbidden, Invalid, Kind, NotFound
+from typing import Final
+
+from plantkit.errors import AlreadyExists, DomainError, Forbidden, Invalid, Kind, Malformed, NotFound
+
+KEY_TAKEN: Final = "There is a record of this type with the same business key."
 
 
 class Hidden(NotFound):
@@ -36,3 +40,43 @@ class ReasonMissing(Invalid):
 
     code = "record.reason-missing"
     cure = "Say in `reason` why."
+
+
+class KeyTaken(AlreadyExists):
+    """A record of this type with the same business key exists; the answer names it."""
+
+    code = "record.key-taken"
+    cure = "Change that record, or create with ?on_duplicate=return to be answered with it."
+
+
+class IllegalTransition(DomainError):
+    """The lifecycle of a record does not move that way."""
+
+    kind = Kind.CONFLICT
+    code = "record.illegal-transition"
+    cure = (
+        "A draft becomes final or entered-in-error, a final record entered-in-error; that stays. Create a new record."
+    )
+
+
+class MergeConflict(DomainError):
+    """Both edits change the same places, named in `errors`."""
+
+    kind = Kind.CONFLICT
+    code = "record.merge-conflict"
+    cure = "Read it again, decide at the places named in `errors`, and send the new ETag as If-Match."
+
+
+class Retained(DomainError):
+    """Records of this type are kept longer."""
+
+    kind = Kind.CONFLICT
+    code = "record.retained"
+    cure = "Delete it after the day named in the answer; mark it entered-in-error if it is wrong."
+
+
+class AsOfOutside(Malformed):
+    """The time is before the record was made, or has not come yet."""
+
+    code = "record.as-of-outside"
+    cure = "Ask for a time from the creation of the record until now."

@@ -1,10 +1,11 @@
 """Reads of records: filtered by rights in SQL where there are many, judged one by one where there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import orjson
 from sqlalchemy import ARRAY, BigInteger, Text, Uuid, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -16,7 +17,8 @@ from plantkit.db.row import columns_of
 from plantkit.errors import NotFound
 from plantkit.http.filters import ListQuery
 from plantkit.http.listing import Listing, PageInfo
-from records.access import readable
+from records.access import hidden_from, readable
+from records.kinds import RecordTypeRow
 from records.listed import Listed
 from records.versions.model import RecordRow, VersionRow, seen
 from takt_contracts.records.record_types import AccessClass
@@ -25,13 +27,31 @@ from takt_contracts.records.records import RecordSummary
 _SEEN = and_(
     RecordRow.access_class == func.any(bindparam("classes", type_=ARRAY(Text))), RecordRow.deleted_at.is_(None)
 )
-_ABOUT = RecordRow.refers_to.op("@>")(bindparam("about", type_=JSONB))
+_NARROWED: Final = {
+    "about": RecordRow.refers_to.op("@>")(bindparam("about", type_=JSONB)),
+    "searched": RecordRow.searched.op("@>")(bindparam("searched", type_=JSONB)),
+}
 LISTING: Final = Listing(
     Listed("records", RecordSummary, ("id",)), RecordRow, parts={"about": ("refers_to",)}, only=_SEEN
 )
-LISTING_ABOUT: Final = replace(LISTING, only=and_(_SEEN, _ABOUT))
-_RECORD = compile_statement(
-    select(*(getattr(RecordRow, name) for name in columns_of(RecordRow))).where(RecordRow.id == bindparam("id"))
+_LISTINGS: Final[Mapping[tuple[str, ...], Listing]] = {
+    names: replace(LISTING, only=and_(_SEEN, *(_NARROWED[name] for name in names)))
+    for names in ((), ("about",), ("searched",), ("about", "searched"))
+}
+"""By what narrows a list beside rights and filters."""
+_RECORDS = select(*(getattr(RecordRow, name) for name in columns_of(RecordRow)), RecordTypeRow.seen_by).join(
+    RecordTypeRow, RecordTypeRow.name == RecordRow.record_type
+)
+_RECORD = compile_statement(_RECORDS.where(RecordRow.id == bindparam("id")))
+_TYPE = compile_statement(
+    select(*(getattr(RecordTypeRow, name) for name in columns_of(RecordTypeRow))).where(
+        RecordTypeRow.name == bindparam("name")
+    )
+)
+_HOLDER = compile_statement(
+    select(RecordRow.id).where(
+        RecordRow.record_type == bindparam("record_type"), RecordRow.business_key == bindparam("business_key")
+    )
 )
 _VERSION_COLUMNS = [getattr(VersionRow, name) for name in columns_of(VersionRow)]
 _OF_RECORD = select(*_VERSION_COLUMNS).where(VersionRow.record_id == bindparam("id"))
@@ -50,9 +70,29 @@ _HEALTH_AMONG = compile_statement(
 
 
 async def record(context: Context, key: str, principal: Principal) -> RecordRow:
-    """A record that this caller may read, deleted or not. Raises NotFound."""
+    """A record that this caller may read, deleted or not, without what is hidden from them. Raises NotFound."""
     found = await context.db.fetch(_RECORD, id=id_of(key))
-    return seen(RecordRow(**found[0]) if found else None, key, principal)
+    return seen(_read(found[0], principal) if found else None, key, principal)
+
+
+def _read(found: asyncpg.Record, principal: Principal) -> RecordRow:
+    values = dict(found)
+    seen_by = orjson.loads(values.pop("seen_by"))
+    return RecordRow(**values).hide(hidden_from(principal, seen_by))
+
+
+async def kind(context: Context, name: str) -> RecordTypeRow:
+    """Raises NotFound."""
+    found = await context.db.fetch(_TYPE, name=name)
+    if not found:
+        raise NotFound("record type", name[:80])
+    return RecordTypeRow(**found[0])
+
+
+async def holder(context: Context, record_type: str, business_key: str) -> UUID | None:
+    """Which record has a business key; None when it was deleted meanwhile."""
+    found = await context.db.fetch(_HOLDER, record_type=record_type, business_key=business_key)
+    return found[0]["id"] if found else None
 
 
 def id_of(key: str) -> UUID:
@@ -64,24 +104,24 @@ def id_of(key: str) -> UUID:
 
 
 async def page(
-    context: Context, query: ListQuery, principal: Principal, about: str | None
+    context: Context, query: ListQuery, principal: Principal, about: str | None, searched: Mapping[str, Any]
 ) -> tuple[list[Any], PageInfo]:
     """The records that this caller may read; what is hidden is in no page and in no total."""
-    bound: dict[str, Any] = {"classes": readable(principal)}
-    if about is None:
-        return await LISTING.read(context, query, **bound)
-    return await LISTING_ABOUT.read(context, query, **bound, about=orjson.dumps([about]).decode())
+    asked = {"about": about and [about], "searched": searched}
+    bound = {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode() for name, value in asked.items() if value}
+    return await _LISTINGS[tuple(bound)].read(context, query, classes=readable(principal), **bound)
 
 
 async def health_among(db: Database, ids: Sequence[UUID]) -> list[str]:
     return [str(row["id"]) for row in await db.fetch(_HEALTH_AMONG, ids=list(ids))]
 
 
-async def versions(db: Database, id_: UUID, *, before: int, limit: int) -> list[VersionRow]:
+async def versions(db: Database, record: RecordRow, *, before: int, limit: int) -> list[VersionRow]:
     """Newest first, below `before`: versions that come meanwhile move nothing."""
-    return [VersionRow(**row) for row in await db.fetch(_HISTORY, id=id_, before=before, limit=limit)]
+    found = await db.fetch(_HISTORY, id=record.id, before=before, limit=limit)
+    return [VersionRow(**row).hide(record.hides) for row in found]
 
 
-async def version(db: Database, id_: UUID, number: int) -> VersionRow | None:
-    found = await db.fetch(_VERSION, id=id_, version=number)
-    return VersionRow(**found[0]) if found else None
+async def version(db: Database, record: RecordRow, number: int) -> VersionRow | None:
+    found = await db.fetch(_VERSION, id=record.id, version=number)
+    return VersionRow(**found[0]).hide(record.hides) if found else None

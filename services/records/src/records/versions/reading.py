@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+from uuid import UUID
 
 from plantkit.db.tx import Tx
 from plantkit.ids import new_id
@@ -31,9 +32,9 @@ async def before_one(run: Runner, record: RecordRow, version: int | None) -> Non
         await run(tell_shown, Shown(subject=str(record.id), version=version))
 
 
-async def before_many(run: Runner, rows: Sequence[Any]) -> None:
-    """A page of a list is about to be shown: one entry for all health records on it."""
-    if shown := await queries.health_among(run.context.db, [row.id for row in rows]):
+async def before_many(run: Runner, ids: Sequence[UUID]) -> None:
+    """Several records are about to be shown, such as a page of a list: one entry for all health records of them."""
+    if shown := await queries.health_among(run.context.db, ids):
         await run(tell_shown, Shown(subjects=tuple(shown)))
 
 

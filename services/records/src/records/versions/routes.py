@@ -1,26 +1,47 @@
 """The door to records: create, list, read, revise, delete."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from plantkit.context import Context
-from plantkit.errors import NotFound
+from plantkit.errors import KeyImmutable, NotFound, Stale
 from plantkit.http.answers import read, written
 from plantkit.http.errors import BadCursor, BadQueryValue
 from plantkit.http.etag import Match, etag, unchanged
 from plantkit.http.filters import parameters
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes, allow, guarded, keyed, matched, queried
-from plantkit.ids import new_id
-from plantkit.run import Run
-from records.versions import commands, queries, reading
-from records.versions.errors import ContentRefused, Deleted, NotItsCreator, ReasonMissing
-from records.versions.model import present
+from plantkit.run import Run, Runner
+from records.versions import commands, duplicates, orders, overtaken, queries, reading, searching
+from records.versions.as_of import record_as_of
+from records.versions.errors import (
+    AsOfOutside,
+    ContentRefused,
+    Deleted,
+    IllegalTransition,
+    KeyTaken,
+    MergeConflict,
+    NotItsCreator,
+    ReasonMissing,
+    Retained,
+)
+from records.versions.model import RecordRow, present
 from records.versions.rules import refuse_strangers
-from takt_contracts.records.records import NewRecord, Reason, Record, RecordPatch, Reference, Revision
+from takt_contracts.records.records import (
+    PATH,
+    NewRecord,
+    Reason,
+    Record,
+    RecordAsOf,
+    RecordPatch,
+    Reference,
+    Revision,
+)
 from takt_contracts.roles import Role
+from takt_contracts.scalars import UtcDatetime
 
 router = Routes(prefix="/records", tags=["records"])
 _JSON = "application/json"
@@ -33,6 +54,21 @@ _ABOUT = {
     "description": "Only records about this, such as orders/WO-1001.",
 }
 _EDIT = problems(NotFound, Deleted, NotItsCreator, ReasonMissing)
+_CONTENT = problems(ContentRefused, ReasonMissing, KeyImmutable, IllegalTransition, MergeConflict)
+
+
+class OnDuplicate(StrEnum):
+    """What becomes of a creation whose business key is taken."""
+
+    REFUSE = "refuse"
+    RETURN = "return"
+
+
+class OnStale(StrEnum):
+    """What becomes of an edit of a version that is not the newest."""
+
+    REFUSE = "refuse"
+    MERGE = "merge"
 
 
 async def version(request: Request) -> int:
@@ -50,14 +86,18 @@ async def version(request: Request) -> int:
     openapi_extra={"parameters": [*parameters(queries.LISTING.grammar), _ABOUT]},
 )
 @allow(Role.VIEWER)
-@queried(*queries.LISTING.grammar.names(), "about")
+@queried(*queries.LISTING.grammar.names(), "about", searching.PREFIX)
 async def list_records(request: Request, run: Run) -> Response:
-    """Those that the caller may read, without their content; deleted ones are left out."""
+    """Those that the caller may read, without their content; deleted ones are left out.
+
+    With `record_type`, also by what its type calls searchable: `content.result=fail`.
+    """
     context: Context = request.app.state.context
     query = queries.LISTING.grammar.read(request.query_params)
     about = _about(request.query_params.get("about"))
-    rows, info = await queries.page(context, query, request.state.principal, about)
-    await reading.before_many(run, rows)
+    searched = await searching.asked(context, query, request.query_params)
+    rows, info = await queries.page(context, query, request.state.principal, about, searched)
+    await reading.before_many(run, [row.id for row in rows])
     return Response(queries.LISTING.rendered(query, rows, info), media_type=_JSON)
 
 
@@ -65,29 +105,43 @@ async def list_records(request: Request, run: Run) -> Response:
     "",
     status_code=201,
     response_model=Record,
-    responses=problems(NotFound, ContentRefused) | written(201),
+    responses=problems(NotFound, ContentRefused, IllegalTransition, KeyTaken)
+    | written(201)
+    | {200: {"model": Record, "description": "With `on_duplicate=return`: the record that has this business key."}},
 )
 @allow(Role.VIEWER)
 @keyed
-async def create(body: NewRecord, run: Run) -> Response:
-    """Version 1. Who may create records of a type is said by the type."""
-    order = commands.CreateRecord(
-        id=new_id(), record_type=body.record_type, about=body.about, content=body.content, reason=body.reason
-    )
-    location = f"/api/v1/records/{order.id}"
-    return await run.answer(commands.create_record, order, view=Record, status=201, location=location)
+async def create(body: NewRecord, run: Run, on_duplicate: OnDuplicate = OnDuplicate.REFUSE) -> Response:
+    """Version 1. Who may create records of a type is said by the type, and which fields are its business key."""
+    order = orders.creation(body)
+    location = f"{PATH}/{order.id}"
+    try:
+        return await run.answer(commands.create_record, order, view=Record, status=201, location=location)
+    except KeyTaken:
+        holder = await duplicates.holder(run, order)
+        if on_duplicate is OnDuplicate.REFUSE:
+            raise duplicates.named(holder) from None
+        return await _shown(run, holder)
 
 
 @router.get(
     "/{record_id}",
-    response_model=Record,
-    responses=problems(NotFound, Deleted) | read() | {304: {"description": "If-None-Match names the present version."}},
+    response_model=Record | RecordAsOf,
+    responses=problems(NotFound, Deleted, AsOfOutside)
+    | read()
+    | {304: {"description": "If-None-Match names the present version."}},
 )
 @allow(Role.VIEWER)
-async def read_one(request: Request, record_id: str, run: Run) -> Response:
-    """The newest version. Reading one of class health is audited."""
+async def read_one(
+    request: Request, record_id: str, run: Run, as_of: Annotated[UtcDatetime | None, Query()] = None
+) -> Response:
+    """The newest version, or that of a moment. Reading one of class health is audited."""
     context: Context = request.app.state.context
-    found = present(await queries.record(context, record_id, request.state.principal))
+    found = await queries.record(context, record_id, request.state.principal)
+    if as_of is not None:
+        then = await record_as_of(run, found, as_of)
+        return Response(then.model_dump_json(), headers={"etag": etag(then.version)}, media_type=_JSON)
+    present(found)
     await reading.before_one(run, found, found.version)
     headers = {"etag": etag(found.version)}
     if unchanged(request.headers.get("if-none-match"), found.version):
@@ -96,43 +150,60 @@ async def read_one(request: Request, record_id: str, run: Run) -> Response:
     return Response(body, headers=headers, media_type=_JSON)
 
 
-@router.put(
-    "/{record_id}", response_model=Record, responses=_EDIT | problems(ContentRefused, ReasonMissing) | written()
-)
+@router.put("/{record_id}", response_model=Record, responses=_EDIT | _CONTENT | written())
 @allow(Role.VIEWER)
 @matched
 @guarded(version)
-async def replace(record_id: str, body: Revision, match: Match, run: Run) -> Response:
+async def replace(
+    record_id: str, body: Revision, match: Match, run: Run, on_stale: OnStale = OnStale.REFUSE
+) -> Response:
     """The next version, by the creator or an administrator. The same again is no version."""
-    order = commands.ReviseRecord(
-        id=queries.id_of(record_id), match=match, about=body.about, content=body.content, reason=body.reason,
-        is_patch=False,
-    )  # fmt: skip
-    return await run.answer(commands.revise_record, order, view=Record)
+    merges = on_stale is OnStale.MERGE
+    return await _revised(run, orders.replacement(queries.id_of(record_id), match, body, merges=merges))
 
 
-@router.patch(
-    "/{record_id}", response_model=Record, responses=_EDIT | problems(ContentRefused, ReasonMissing) | written()
-)
+@router.patch("/{record_id}", response_model=Record, responses=_EDIT | _CONTENT | written())
 @allow(Role.VIEWER)
 @matched
 @guarded(version)
-async def change(record_id: str, body: RecordPatch, match: Match, run: Run) -> Response:
-    """The next version, as a merge patch of the present one."""
-    order = commands.ReviseRecord(
-        id=queries.id_of(record_id), match=match, about=body.about, content=body.content, reason=body.reason,
-        is_patch=True,
-    )  # fmt: skip
-    return await run.answer(commands.revise_record, order, view=Record)
+async def change(
+    record_id: str, body: RecordPatch, match: Match, run: Run, on_stale: OnStale = OnStale.REFUSE
+) -> Response:
+    """The next version, as a merge patch of the present one.
+
+    `on_stale=merge`: an edit of an older version joins what was written since, unless both changed the same place.
+    A refusal of a stale edit carries `base` (the version it names), `theirs` (the newest) and `yours`.
+    """
+    merges = on_stale is OnStale.MERGE
+    return await _revised(run, orders.patch(queries.id_of(record_id), match, body, merges=merges))
 
 
-@router.delete("/{record_id}", status_code=204, response_model=None, responses=_EDIT | written(204))
+@router.delete(
+    "/{record_id}", status_code=204, response_model=None, responses=_EDIT | problems(Retained) | written(204)
+)
 @allow(Role.VIEWER)
 @matched
 async def delete(record_id: str, match: Match, run: Run, reason: Annotated[Reason | None, Query()] = None) -> Response:
     """A version too: from now on 410, but the history stays readable."""
     order = commands.OnRecord(id=queries.id_of(record_id), match=match, reason=reason)
-    return await run.answer(commands.delete_record, order, view=None, status=204)
+    try:
+        return await run.answer(commands.delete_record, order, view=None, status=204)
+    except Stale:
+        raise await overtaken.explained(run, order) from None
+
+
+async def _revised(run: Runner, order: commands.ReviseRecord) -> Response:
+    try:
+        return await run.answer(commands.revise_record, order, view=Record)
+    except Stale:
+        raise await overtaken.explained(run, order) from None
+
+
+async def _shown(run: Runner, found: RecordRow) -> Response:
+    """The record that a creation would have made a second time."""
+    await reading.before_one(run, found, found.version)
+    body = Record.model_validate(found, from_attributes=True).model_dump_json()
+    return Response(body, headers={"etag": etag(found.version)}, media_type=_JSON)
 
 
 def _about(given: str | None) -> str | None:
