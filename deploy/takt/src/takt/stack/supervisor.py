@@ -1,5 +1,6 @@
 """Starts everything in order, keeps it running, stops it in order."""
 
+import json
 import os
 import signal
 import time
@@ -188,6 +189,9 @@ class Stack:
         ends_at = time.monotonic() + _READY_LIMIT_S
         while not answers(url):
             self.children.pump(0.05)
+            if lost := lost_places(url):
+                self.report.say(f"{order.name} is up and waits: {lost[0]}")
+                return
             if self.children.code_of(order.name) is not None:
                 raise StackError(
                     f"{order.name} ended while starting: {last_line(Path(order.log))[:300]} (see {order.log})"
@@ -234,6 +238,18 @@ class Stack:
 def _kafka(folder: DataFolder, choices: Remembered) -> Kafka:
     ports = kafka_ports(choices)
     return Kafka(folder.path / "kafka", ports, brokers=choices.brokers, logs=folder.logs, doors=doors(choices))
+
+
+def lost_places(url: str) -> list[str]:
+    """What a service says that runs and waits for a replay or a rebuild alone: both need a stack that stays up."""
+    try:
+        urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 - our own loopback address
+    except urllib.error.HTTPError as unready:
+        trouble: list[str] = json.loads(unready.read()).get("trouble", [])
+        return trouble if all("has lost its place" in sentence for sentence in trouble) else []
+    except (urllib.error.URLError, OSError):
+        return []
+    return []
 
 
 def answers(url: str) -> bool:

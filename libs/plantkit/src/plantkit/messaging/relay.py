@@ -22,6 +22,7 @@ from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
 from plantkit.messaging.connections import dedicated
 from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases, SlotsLost
+from plantkit.messaging.lost_log import LogLost, refuse_lost_log
 from plantkit.messaging.metrics import KAFKA_UP
 from plantkit.messaging.outbox import (
     MARKER_SESSION,
@@ -39,7 +40,8 @@ from plantkit.messaging.walk import Parts, Walk
 from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
 
-TROUBLE = (asyncpg.PostgresError, KafkaError, SlotsLost, TimeoutError, *LOST_CONNECTION)
+_CURED_BY_REPLAY = (LogLost, SlotsLost)
+TROUBLE = (asyncpg.PostgresError, KafkaError, TimeoutError, *_CURED_BY_REPLAY, *LOST_CONNECTION)
 _LEAVE_S = 2.0
 log = logs.get(__name__)
 
@@ -66,13 +68,19 @@ async def open_kafka_publisher(settings: ServiceSettings, one_by_one: bool) -> P
     return await KafkaPublisher.open(connect, settings.service, one_by_one=one_by_one)
 
 
+async def open_on_a_whole_log(settings: ServiceSettings, one_by_one: bool) -> Publisher:
+    """As `open_kafka_publisher`. Raises LogLost where a replay has to come first."""
+    await refuse_lost_log(settings)
+    return await open_kafka_publisher(settings, one_by_one)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Strategies:
     """What a relay is made of. The product has one set; the proofs of the checkers hand in wrong ones."""
 
     reader: Callable[[asyncpg.Connection, int], Reader] = UnpublishedReader
     marker: Callable[[asyncpg.Connection], Marker] = FencedMarker
-    publisher: Callable[[ServiceSettings, bool], Awaitable[Publisher]] = open_kafka_publisher
+    publisher: Callable[[ServiceSettings, bool], Awaitable[Publisher]] = open_on_a_whole_log
     leases: Callable[[asyncpg.Connection, str, float], Leases] | None = None
 
 
@@ -130,7 +138,9 @@ class Relay:
         service = self._settings.service
         self._one_by_one = isinstance(trouble, BatchTooLarge)
         self.trouble = (
-            str(trouble) if isinstance(trouble, SlotsLost) else f"The relay is waiting: {type(trouble).__name__}."
+            str(trouble)
+            if isinstance(trouble, _CURED_BY_REPLAY)
+            else f"The relay is waiting: {type(trouble).__name__}."
         )
         KAFKA_UP.labels(service).set(0 if isinstance(trouble, KafkaError) else 1)
         log.warning("relay.interrupted", service=service, error=type(trouble).__name__, detail=str(trouble)[:200])

@@ -120,6 +120,6 @@ def sentences(group: str, lost: dict[TopicPartition, str]) -> list[str]:
     """Why a group is not ready, and what heals it."""
     return [
         f"{group} has lost its place in {partition.topic} partition {partition.partition}: {why}. It skips nothing;"
-        f" run `takt rebuild {group.replace('.', ' ', 1)}`."
+        f" run `takt rebuild {group.replace('.', ' ', 1)}`, or `takt replay` where the broker has lost its log."
         for partition, why in sorted(lost.items())
     ]

@@ -1,0 +1,210 @@
+"""`takt replay` on a real stack whose broker lost its disk: the log is what it was, and nothing takes effect again."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from takt.stack import status
+from takt_contracts.roles import Role
+from tests.e2e.kafka_log import all_records
+from tests.e2e.plant import Plant, planted
+from tests.e2e.road import Road, workbook
+from tests.e2e.stack import SERVICES, Stack, running_stack, until
+from tests.faults.checkers.history import Out
+from tests.faults.checkers.order import Record, first_seen
+from tests.faults.checkers.queue import account
+from tests.faults.checkers.verdict import Truth
+
+pytestmark = [pytest.mark.broker, pytest.mark.long, pytest.mark.timeout(580)]
+_MACHINERY = ("inbox", "joined_groups", "relay_slots", "relay_members", "read_model_progress", "outbox%")
+_TABLES = """
+SELECT schemaname || '.' || tablename FROM pg_tables
+WHERE schemaname = ANY($1) AND NOT tablename LIKE ANY($2) ORDER BY 1
+"""
+_STARTED = "Kafka Server started"
+_TOLD = re.compile(r"^(\w+): (\d+) of (\d+) events told$", re.M)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """One of this module's own: its broker loses its disk again and again."""
+    with running_stack() as made:
+        yield made
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=stack.gateway, trust_env=False, timeout=30) as made:
+        yield made
+
+
+@pytest.fixture
+async def plant(client: httpx.AsyncClient, stack: Stack) -> Plant:
+    """With a booking and an imported workbook, so that every kind of event is there."""
+    made = await planted(client, stack)
+    await made.act("report", good="7")
+    rows = [(f"R-{made.order}-{n}", f"Part {n}", "pcs") for n in range(700)]
+    road = Road(client, stack.headers(Role.PLANNER))
+    done = await road.imported("items", "items.xlsx", workbook(("code", "name", "unit"), rows))
+    assert done["state"] == "done", done
+    return made
+
+
+async def lose_the_disk(stack: Stack) -> None:
+    """Kill the broker and delete its folder; the launcher starts it again."""
+    pid, log = status.read(stack.data)["pids"]["kafka"], stack.data / "logs" / "kafka.log"
+    starts = log.read_text(errors="replace").count(_STARTED)
+    os.kill(pid, signal.SIGKILL)
+    await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
+    shutil.rmtree(stack.data / "kafka" / "broker-0")
+
+    async def back() -> bool:
+        return log.read_text(errors="replace").count(_STARTED) > starts
+
+    await until(back, limit_s=240)
+
+
+async def replay(stack: Stack) -> tuple[int, str]:
+    argv = [sys.executable, "-m", "takt", "replay", "--data", str(stack.data)]
+    done = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE)
+    out, err = await done.communicate()
+    return done.returncode or 0, out.decode() + err.decode()
+
+
+async def quiet(stack: Stack) -> None:
+    """Until all is told, all is read, and every service is ready."""
+
+    async def rests() -> bool:
+        async with stack.database() as connection:
+            waiting = [
+                await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL")
+                for schema in SERVICES
+            ]
+            late = "SELECT count(*) FROM gateway.read_model_progress WHERE lag > 0 OR as_of < now() - interval '2 s'"
+            return not any(waiting) and await connection.fetchval(late) == 0 and await ready(stack)
+
+    await asyncio.sleep(1.5)
+    await until(rests, limit_s=180)
+
+
+async def ready(stack: Stack) -> bool:
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        answers = [await client.get(f"{stack.status[service]}/health/ready") for service in SERVICES]
+    return all(answer.status_code == 200 for answer in answers)
+
+
+async def content(stack: Stack) -> dict[str, Any]:
+    """A digest of every table but the machinery's, and the ids of all events."""
+    found: dict[str, Any] = {}
+    async with stack.database() as connection:
+        for row in await connection.fetch(_TABLES, list(SERVICES), list(_MACHINERY)):
+            digest = f"SELECT md5(string_agg(one::text, '|' ORDER BY one::text)) FROM {row[0]} one"
+            found[row[0]] = await connection.fetchval(digest)
+        for schema in SERVICES:
+            found[f"{schema}.outbox"] = {
+                str(one[0]) for one in await connection.fetch(f"SELECT id FROM {schema}.outbox")
+            }
+    return found
+
+
+async def log_of(stack: Stack) -> list[Record]:
+    """Every record of every topic, keys named by their topic."""
+    raw = await all_records(str(stack.status["kafka"]))
+    return [_record(one) for one in sorted(raw, key=lambda one: (one.topic, one.partition, one.offset))]
+
+
+def _record(raw: Any) -> Record:
+    headers = {name: value.decode() for name, value in raw.headers}
+    key = f"{raw.topic} {raw.key.decode()}"
+    return Record(key, int(headers["ce_sequence"]), headers["ce_id"], raw.partition)
+
+
+def firsts(log: list[Record]) -> dict[str, list[str]]:
+    """Event ids of each key in the order of their first copies."""
+    found: dict[str, dict[str, None]] = {}
+    for record in log:
+        found.setdefault(record.key, {})[record.id] = None
+    return {key: list(ids) for key, ids in found.items()}
+
+
+async def test_a_broker_that_lost_its_disk_holds_the_same_log_again_and_nothing_is_applied_twice(
+    stack: Stack, plant: Plant
+) -> None:
+    await quiet(stack)
+    before, log = await content(stack), await log_of(stack)
+    async with stack.database() as connection:
+        for schema in SERVICES:
+            await connection.execute(f"DELETE FROM {schema}.inbox")  # as after more than 30 days
+    await lose_the_disk(stack)
+    code, said = await replay(stack)
+
+    assert code == 0, said
+    assert all(told == there for _, told, there in _TOLD.findall(said)), said
+    assert sum(int(told) for _, told, _ in _TOLD.findall(said)) >= len({one.id for one in log}) > 700, said
+    await quiet(stack)
+    again = await log_of(stack)
+    assert firsts(again) == firsts(log)
+    assert first_seen(again, least=700).truth is Truth.TRUE, first_seen(again)
+    after = await content(stack)
+    assert after == before, [name for name in before if before[name] != after[name]]
+
+
+async def test_commands_go_on_while_the_disk_is_lost_and_told_again(stack: Stack, plant: Plant) -> None:
+    stop, acknowledged = asyncio.Event(), 0
+
+    async def work() -> None:
+        nonlocal acknowledged
+        while not stop.is_set():
+            await plant.act("report", good="0.001")
+            acknowledged += 1
+            await asyncio.sleep(0.05)
+
+    working = [asyncio.create_task(work()) for _ in range(2)]
+    await lose_the_disk(stack)
+    code, said = await replay(stack)
+    told_again = acknowledged
+    await asyncio.sleep(2)
+    stop.set()
+    await asyncio.gather(*working)
+    await quiet(stack)
+    log, tables = await log_of(stack), await content(stack)
+
+    assert code == 0, said
+    assert acknowledged > told_again > 0
+    everything = {id_: Out.OK for schema in SERVICES for id_ in tables[f"{schema}.outbox"]}
+    counted = account(everything, [one.id for one in log], least=700)
+    assert counted.truth is Truth.TRUE, counted
+    assert first_seen(log, least=700).truth is Truth.TRUE, first_seen(log)
+    async with stack.database() as connection:
+        shown = "SELECT count(*) FROM gateway.card_entries WHERE order_no = $1"
+        assert await connection.fetchval(shown, plant.order) == acknowledged + 1
+
+
+async def test_a_broker_that_is_not_empty_is_left_as_it_is(stack: Stack, plant: Plant) -> None:
+    await quiet(stack)
+    before, log = await content(stack), await log_of(stack)
+    code, said = await replay(stack)
+
+    assert code == 1
+    assert "Nothing was changed. The broker is not empty" in said
+    assert re.search(r"takt\.[a-z.-]+ holds \d+", said), said
+    assert (await content(stack), await log_of(stack)) == (before, log)
+
+
+async def test_without_a_stack_there_is_nothing_to_tell(stack: Stack) -> None:
+    argv = [sys.executable, "-m", "takt", "replay", "--data", str(stack.data / "elsewhere")]
+    done = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE)
+    _, err = await done.communicate()
+
+    assert done.returncode == 1
+    assert "No stack runs on" in err.decode()
