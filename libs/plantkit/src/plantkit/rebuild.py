@@ -10,6 +10,7 @@ archives are; without them only a whole log is rebuilt from.
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -27,7 +28,6 @@ from plantkit.messaging.catching_up import CaughtUp, catch_up
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.rebuild import RebuildRefused, Rebuilt, rebuild
 from plantkit.messaging.wiring import consumers_of
-from plantkit.observability import logs
 from plantkit.resources.importing import takes_rows
 from plantkit.service import Service
 from plantkit.settings import ServiceSettings
@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     except NoSuchModel as unknown:
         return _said(str(unknown), 2)
     settings = made.settings.load()
-    logs.start("ERROR")
+    logging.disable()  # what the client libraries complain of on their way is not for the reader
     try:
         asyncio.run(
             run(made.context(settings, utc_now), chosen or [_named(made, settings, f"{service}.{name}")], owners())

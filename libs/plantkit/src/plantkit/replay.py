@@ -6,6 +6,7 @@ them.
 
 import asyncio
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +17,6 @@ from plantkit.db.engine import LOST_CONNECTION
 from plantkit.db.provision import SERVICES
 from plantkit.messaging.provision import WrongTopic
 from plantkit.messaging.replay import Archive, ReplayRefused, replay
-from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
 from plantkit.topics import copies_of
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     copies = copies_of(arguments)
     if copies is None:
         return _said("Usage: python -m plantkit.replay [REPLICATION]", 2)
-    logs.start("ERROR")
+    logging.disable()  # what the client libraries complain of on their way is not for the reader
     try:
         done = asyncio.run(replay([settings_of(service) for service in SERVICES], _progress, copies=copies))
     except ReplayRefused as refused:
