@@ -12,7 +12,7 @@ from tests.faults.harness.links import Linked, linked_stack
 from tests.faults.harness.reports import passes
 from tests.faults.harness.single import Seen, suffered
 
-pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(580)]
 RELAY, API, READER = "operations-relay", "operations", "gateway-consumers"
 
 

@@ -6,7 +6,7 @@ from tests.faults.chaos.run import composite
 from tests.faults.harness.links import linked_stack
 from tests.faults.harness.reports import passes
 
-pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(540)]
+pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(590)]
 SEEDS = (1, 2, 3, 4, 5, 6)
 MINUTES = 2.0
 

@@ -13,7 +13,7 @@ from tests.faults.harness.links import Linked, linked_stack
 from tests.faults.harness.reports import passes
 from tests.faults.harness.single import Seen, suffered
 
-pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(580)]
 API = "operations"
 _PATIENCE_S = 6.0
 

@@ -73,6 +73,7 @@ _EVERY: Mapping[str, Dish] = {
     "kill all services": _kill("services"),
     "pause kafka": _pause("kafka", _PAST_THE_LEASE),
     "kafka away": Dish(_PAST_THE_DEADLINE, lambda linked, _: nemesis.Absence(linked, "kafka")),
+    "kafka loses its disk": Dish(_AT_ONCE, lambda linked, _: nemesis.DiskLost(linked)),
     "postgres restarts at once": Dish(_AT_ONCE, lambda linked, _: nemesis.Kill(linked, "postgres", SIGQUIT)),
     "kill a backend": Dish(_AT_ONCE, lambda linked, _: nemesis.BackendKilled(linked)),
     "connections exhausted": Dish(_A_WHILE, lambda linked, _: nemesis.Exhausted(linked)),

@@ -26,7 +26,7 @@ from tests.faults.checkers.verdict import Anomaly, Truth, Verdict, enough, judge
 from tests.faults.harness import groups
 from tests.faults.harness.links import Linked
 
-DRAIN_S = 120.0
+DRAIN_S = 180.0
 _COMMANDS_A_MINUTE = 60
 """Fewer than a hundredth of what a quiet machine does; below it, a run has shown nothing."""
 _UNPUBLISHED = " UNION ALL ".join(f"SELECT id FROM {service}.outbox WHERE published_at IS NULL" for service in SERVICES)

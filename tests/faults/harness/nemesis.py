@@ -5,8 +5,11 @@ Signals go to processes that the stack's own pid files name, checked by start ti
 
 import asyncio
 import os
+import shutil
 import signal
+import sys
 import time
+from asyncio.subprocess import DEVNULL
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +25,8 @@ from tests.faults.harness import groups, topics
 from tests.faults.harness.links import Linked
 from tests.faults.harness.proxy import Weather
 
-BACK_S = 60.0
+BACK_S = 180.0
+_REPLAY_S = 120.0
 _ENOUGH = 400
 """Sessions that no server of ours has room for."""
 
@@ -86,7 +90,7 @@ class Kill:
     async def land(self) -> None:
         self._victim = await running(self.linked.stack, self.name)
         self._victim.send_signal(self.number)
-        await asyncio.to_thread(self._victim.wait, 10)
+        await asyncio.to_thread(self._victim.wait, 30)
         self.landed += 1
 
     async def heal(self) -> None:
@@ -150,6 +154,31 @@ def _await_end(gone: psutil.Process, within_s: float) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"process {gone.pid} does not end")
             time.sleep(0.02)
+
+
+@dataclass
+class DiskLost:
+    """The broker dies and its log with it; it starts empty, and `takt replay` tells it everything again."""
+
+    linked: Linked
+    landed: int = 0
+
+    async def land(self) -> None:
+        absence = Absence(self.linked, "kafka")
+        await absence.land()
+        await asyncio.to_thread(shutil.rmtree, self.linked.stack.data / "kafka" / "broker-0")
+        await absence.heal()
+        self.landed += 1
+
+    async def heal(self) -> None:
+        if self.landed:
+            await until(self._told_again, _REPLAY_S)
+
+    async def _told_again(self) -> bool:
+        """False while the broker does not answer yet."""
+        argv = [sys.executable, "-m", "takt", "replay", "--data", str(self.linked.stack.data)]
+        replay = await asyncio.create_subprocess_exec(*argv, stdout=DEVNULL, stderr=DEVNULL)
+        return await replay.wait() == 0
 
 
 @dataclass
