@@ -1,17 +1,32 @@
 """The gateway, as a client of its API sees it."""
 
+import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from getpass import getpass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from takt.errors import StackError
+from takt.stack import status
 
 API = "/api/v1"
+PASSWORD = "TAKT_PASSWORD"  # noqa: S105 - the name of a variable
 _RETRIES = 20
 _BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
+
+
+@dataclass(frozen=True)
+class Where:
+    """The stack on a folder, signed in as its first administrator; or a gateway, as somebody."""
+
+    data: Path
+    url: str | None = None
+    user: str | None = None
 
 
 @dataclass
@@ -58,6 +73,22 @@ class Visitor:
         return answer
 
 
+def credentials(where: Where) -> tuple[str, str, str]:
+    """Address of the gateway, user name and password. Raises StackError."""
+    if where.url is not None:
+        if where.user is None:
+            raise StackError("--url needs --user; the password is asked for, or taken from TAKT_PASSWORD.")
+        return where.url, where.user, os.environ.get(PASSWORD) or getpass(f"Password of {where.user}: ")
+    running = status.read(where.data)
+    try:
+        known = json.loads(Path(running["credentials"]).read_text())
+    except OSError:
+        raise StackError(f"No permission to read {running['credentials']}: give --url and --user.") from None
+    user = where.user or known["username"]
+    password = known["password"] if where.user in (None, known["username"]) else None
+    return running["gateway"], user, password or os.environ.get(PASSWORD) or getpass(f"Password of {user}: ")
+
+
 def sign_in(client: httpx.Client, username: str, password: str) -> Visitor:
     return Visitor(client, username, password).sign_in()
 
@@ -83,8 +114,14 @@ def _patiently(ask: Any) -> httpx.Response:
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:
+    refuse(answer)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def refuse(answer: httpx.Response) -> None:
+    """Raises StackError for a refusal, in its own words."""
     if answer.is_success:
-        found: dict[str, Any] = answer.json()
-        return found
+        return
     asked = f"{answer.request.method} {answer.request.url.path}"
     raise StackError(f"The gateway refused {asked} with {answer.status_code}: {refusal(answer)}")

@@ -1,43 +1,30 @@
 """From a file's path to an exit code."""
 
 import json
-import os
 import sys
-from dataclasses import dataclass
-from getpass import getpass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 
-from takt.door import Visitor, sign_in
+from takt.door import Visitor, Where, credentials, sign_in
 from takt.errors import StackError
 from takt.importing import show
 from takt.importing.follow import Follower
-from takt.importing.send import NotStarted, Wishes, send
-from takt.stack import status
+from takt.importing.send import Wishes, send
+from takt.terminal import console
 
 CLEAN, NOT_CLEAN, NOT_STARTED, LEFT = 0, 1, 2, 130
-PASSWORD = "TAKT_PASSWORD"  # noqa: S105 - the name of a variable
 _SHOWN_ROWS = 20
 _ALL_ROWS = 10_000
 _FINE = frozenset({"done", "planned"})
 
 
-@dataclass(frozen=True)
-class Where:
-    """The stack on a folder, signed in as its first administrator; or a gateway, as somebody."""
-
-    data: Path
-    url: str | None = None
-    user: str | None = None
-
-
 def run(file: Path, wishes: Wishes, where: Where, *, as_json: bool) -> int:
     """0: everything landed. 1: rows were rejected, or the import failed. 2: there is no import. 130: left alone."""
     try:
-        url, username, password = _credentials(where)
+        url, username, password = credentials(where)
         with httpx.Client(base_url=url, timeout=60, trust_env=where.url is not None) as client:
             return _imported(sign_in(client, username, password), file, wishes, as_json=as_json)
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as away:
@@ -49,7 +36,7 @@ def run(file: Path, wishes: Wishes, where: Where, *, as_json: bool) -> int:
 def _imported(visitor: Visitor, file: Path, wishes: Wishes, *, as_json: bool) -> int:
     follower = Follower(visitor, send(visitor, file, wishes)["id"])
     try:
-        show.watched(show.console(errors=True), follower.progress())
+        show.watched(console(errors=True), follower.progress())
         ended = follower.now()
         rejected = follower.rows("rejected", _ALL_ROWS if as_json else _SHOWN_ROWS) if _has_rejected(ended) else []
     except KeyboardInterrupt:
@@ -75,24 +62,9 @@ def _tell(ended: dict[str, Any], rejected: list[dict[str, Any]], *, as_json: boo
     if as_json:
         sys.stdout.write(json.dumps({"import": ended, "rejected": rejected}, indent=2) + "\n")
         return
-    out: Console = show.console()
+    out: Console = console()
     show.totals(out, ended)
     show.refused(out, rejected, ended["totals"]["rejected"])
-
-
-def _credentials(where: Where) -> tuple[str, str, str]:
-    if where.url is not None:
-        if where.user is None:
-            raise NotStarted("--url needs --user; the password is asked for, or taken from TAKT_PASSWORD.")
-        return where.url, where.user, os.environ.get(PASSWORD) or getpass(f"Password of {where.user}: ")
-    running = status.read(where.data)
-    try:
-        known = json.loads(Path(running["credentials"]).read_text())
-    except OSError:
-        raise NotStarted(f"No permission to read {running['credentials']}: give --url and --user.") from None
-    user = where.user or known["username"]
-    password = known["password"] if where.user in (None, known["username"]) else None
-    return running["gateway"], user, password or os.environ.get(PASSWORD) or getpass(f"Password of {user}: ")
 
 
 def _say(sentence: str) -> int:

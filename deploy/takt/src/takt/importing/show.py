@@ -1,6 +1,5 @@
 """What a person sees of an import: a bar while it runs, then what became of the rows and why."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,15 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from takt.terminal import plain
+
 COUNTED = ("created", "updated", "unchanged", "rejected", "stale")
-_PLAIN_WIDTH = 200
 _READING = frozenset({"uploaded", "parsed", "mapped"})
-
-
-def console(*, errors: bool = False) -> Console:
-    """Lines and colours on a terminal, plain columns elsewhere."""
-    stream = sys.stderr if errors else sys.stdout
-    return Console(file=stream) if stream.isatty() else Console(file=stream, width=_PLAIN_WIDTH, no_color=True)
 
 
 def watched(out: Console, told: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -102,10 +96,4 @@ def _cells(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
         for error in row["errors"]:
             value = "" if error["value"] is None else str(error["value"])[:60]
             told = (error["letter"], error["header"], value, error["expected"], error["hint"] or "")
-            yield (str(row["row"]), *(_plain(word) for word in told))
-
-
-def _plain(word: str) -> str:
-    """A cell may hold what a terminal would obey and what the table would take for markup."""
-    printable = "".join(sign if sign.isprintable() else " " for sign in word)
-    return printable.replace("[", "\\[")
+            yield (str(row["row"]), *(plain(word) for word in told))

@@ -1,0 +1,1 @@
+"""`takt redrive`: what lies aside, looked at and sent on by a person at a terminal."""
