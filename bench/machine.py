@@ -30,10 +30,11 @@ _SETTINGS = {"max_connections": "200", "max_wal_size": "4GB", "checkpoint_timeou
 
 
 @contextmanager
-def database_server() -> Iterator[Postgres]:
+def database_server(**more: str) -> Iterator[Postgres]:
+    """`more`: settings of the server that a bench needs beside those of all."""
     with tempfile.TemporaryDirectory(prefix="takt-bench-") as folder:
         Path(folder).chmod(0o755)  # the server may run as another user, who has to get in
-        with Postgres.start(Path(folder) / "postgres", settings=_SETTINGS) as server:
+        with Postgres.start(Path(folder) / "postgres", settings=_SETTINGS | more) as server:
             yield server
 
 

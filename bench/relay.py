@@ -1,19 +1,22 @@
-"""Our relay beside the bare loop of the same client, over the same filled outbox.
+"""Our relay beside the bare loop of the same client, and beside Debezium's outbox, with the same events.
 
 Each turn gets a fresh copy of the same rows and a process of its own. The clock is the parent's: from "go" (imports are
-done, no connection is open yet) to the moment when the last row of the table is marked. Then a raw consumer, which
-knows nothing of either, must find every event of the turn once, and each key in the order of its versions.
+done, no connection is open yet) to the moment when the last row of the table is marked; for Debezium see
+`bench.relay_debezium`. Then a raw consumer, which knows nothing of any of them, must find every event of the turn once,
+and each key in the order of its versions. Ours and Debezium's then tell single commits at a steady rate, timed one by
+one.
 """
 
 import asyncio
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
 
+from bench import debezium, relay_debezium, relay_latency
 from bench.filling import fill, refill
 from bench.log import ends, read_since
 from bench.machine import (
@@ -35,9 +38,12 @@ from takt.embedded.kafka import Kafka
 from takt.embedded.postgres import Postgres
 
 MUST, AIM = 0.65, 0.80
+RATE_MUST, RATE_AIM = 1.5, 3.0
+LATENCY_MUST, LATENCY_AIM = 2.0, 3.0
+_BARE, _OURS, _DEBEZIUM = "bare loop", "our relay", "Debezium"
+_NAMES = (_BARE, _OURS, _DEBEZIUM)
 _LOOK_S = 0.01
 _LONGEST_S = 120.0
-_NAMES = ("bare loop", "our relay")
 _LAST = """
 SELECT id, month FROM outbox ORDER BY slot DESC, aggregatetype DESC, aggregateid DESC, version DESC LIMIT 1
 """
@@ -48,17 +54,30 @@ class Amount:
     rounds: int = 5
     rows: int = 40_000
     aggregates: int = 2_000
+    rate_per_s: int = 200
+    seconds: float = 10.0
 
 
 def run(amount: Amount) -> tuple[list[Round], list[Verdict]]:
-    with database_server() as postgres, broker() as kafka:
+    with database_server(wal_level="logical") as postgres, broker() as kafka:
         make_database(postgres, "takt", "operations")
         migrate_schemas(postgres, "takt", "operations")
         asyncio.run(ensure_topics(kafka.bootstrap))
         asyncio.run(fill(_owner(postgres), amount.rows, amount.aggregates))
+        asyncio.run(relay_debezium.prepare(database_url(postgres, "takt")))
         rounds = list(_Course(postgres, kafka, amount).run())
-    bare, ours = _NAMES
-    return rounds, [judge(Claim(title="our relay / bare loop", ours=ours, peer=bare, must=MUST, aim=AIM), rounds)]
+    return rounds, _verdicts(rounds)
+
+
+def _verdicts(rounds: list[Round]) -> list[Verdict]:
+    """A latency is compared by its inverse, so that more is better in every line."""
+    quick = [replace(turn, per_s=1000 / turn.latency_ms["p50"]) for turn in rounds if turn.latency_ms]
+    bare = Claim(title="our relay / bare loop", ours=_OURS, peer=_BARE, must=MUST, aim=AIM)
+    peer = Claim(title="our relay / Debezium, events/s", ours=_OURS, peer=_DEBEZIUM, must=RATE_MUST, aim=RATE_AIM)
+    late = Claim(
+        title="Debezium / our relay, median latency", ours=_OURS, peer=_DEBEZIUM, must=LATENCY_MUST, aim=LATENCY_AIM
+    )
+    return [judge(bare, rounds), judge(peer, rounds), judge(late, quick)]
 
 
 def _owner(postgres: Postgres) -> str:
@@ -73,18 +92,44 @@ class _Course:
 
     def run(self) -> Iterator[Round]:
         for number in range(self._amount.rounds):
-            for name in _NAMES if number % 2 == 0 else reversed(_NAMES):
-                yield self._turn(name)
+            for name in (*_NAMES[number % 3 :], *_NAMES[: number % 3]):
+                turn = self._debezium() if name == _DEBEZIUM else self._relay(name)
+                late = f"p50 {turn.latency_ms['p50']:.1f} ms" if turn.latency_ms else ""
+                sys.stderr.write(f"{name:<12} {turn.per_s:8,.0f} /s  {late}\n")
+                yield turn
 
-    def _turn(self, name: str) -> Round:
+    def _relay(self, name: str) -> Round:
         asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
         before = asyncio.run(ends(self._kafka.bootstrap))
-        module = "bench.relay_bare" if name == _NAMES[0] else "bench.relay_ours"
+        module = "bench.relay_bare" if name == _BARE else "bench.relay_ours"
         with child(name.replace(" ", "-"), ["-m", module], self._settings()) as process:
             turn = asyncio.run(self._time(name, process))
-        asyncio.run(self._verify(name, before))
-        sys.stderr.write(f"{name:<12} {turn.per_s:8,.0f} /s\n")
-        return turn
+            asyncio.run(self._verify(name, before))
+            if name == _BARE:
+                return turn
+            return replace(turn, latency_ms=asyncio.run(self._latency(ours=True)), peak_mib=self._memory(process))
+
+    def _debezium(self) -> Round:
+        asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
+        with debezium.worker(self._postgres, "takt", self._kafka.bootstrap) as process:
+            url = database_url(self._postgres, "takt")
+            asyncio.run(relay_debezium.warm_up(url, self._kafka.bootstrap))
+            before, spent = asyncio.run(ends(self._kafka.bootstrap)), self._cpu(process)
+            seconds = asyncio.run(relay_debezium.told_after_s(url, self._kafka.bootstrap, self._amount.rows))
+            used = {part: total - spent[part] for part, total in self._cpu(process).items()}
+            asyncio.run(self._verify(_DEBEZIUM, before))
+            late = asyncio.run(self._latency(ours=False))
+            per_s, peak = self._amount.rows / seconds, self._memory(process)
+        return Round(name=_DEBEZIUM, per_s=per_s, latency_ms=late, peak_mib=peak, cpu_s=used)
+
+    async def _latency(self, *, ours: bool) -> dict[str, float]:
+        superuser = database_url(self._postgres, "takt")
+        contestant = (
+            relay_latency.ours(self._settings()["BENCH_DATABASE_URL"]) if ours else relay_latency.theirs(superuser)
+        )
+        pace = relay_latency.Pace(self._amount.rate_per_s, self._amount.seconds)
+        async with contestant as commit:
+            return await relay_latency.measure(commit, superuser, self._kafka.bootstrap, pace)
 
     def _settings(self) -> dict[str, str]:
         return {

@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Artifact:
-    purpose: str  # kafka | tools | web
+    purpose: str  # kafka | tools | web; what else a list of its own says
     coordinate: str
     sha256: str
     bytes: int
@@ -50,8 +50,12 @@ def cache_folder() -> Path:
 
 
 def locked(*purposes: str) -> tuple[Artifact, ...]:
-    lines = files("takt.embedded").joinpath("artifacts.lock").read_text().splitlines()
-    rows = (line.split() for line in lines if line and not line.startswith("#"))
+    return listed(files("takt.embedded").joinpath("artifacts.lock").read_text(), *purposes)
+
+
+def listed(text: str, *purposes: str) -> tuple[Artifact, ...]:
+    """From a list of the same shape, one artifact a line."""
+    rows = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
     found = (Artifact(purpose, coordinate, digest, int(size)) for purpose, coordinate, digest, size in rows)
     return tuple(artifact for artifact in found if artifact.purpose in purposes)
 
