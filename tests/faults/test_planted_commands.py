@@ -22,7 +22,7 @@ KEYS, COPIES = 12, 20
 
 
 async def killed_inside(plant: Plant, shop: Shop, log_ends: Ends, commands: str | None) -> list[Verdict]:
-    """One of two services dies where the wrong build is between its two transactions, and the product behind its one."""
+    """One of two services dies: the wrong build between its two transactions, the product behind its only one."""
     point = "cmd.after_commit_before_response" if commands is None else "planted.between_two_transactions"
     _, healthy = plant.service("api", "relay")
     await shop.open(healthy)
