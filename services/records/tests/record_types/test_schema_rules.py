@@ -259,3 +259,17 @@ def test_who_creates_health_records_must_be_able_to_read_them(role: Role) -> Non
         refuse_blind_creators(AccessClass.HEALTH, (Role.HEALTH, role))
     refuse_blind_creators(AccessClass.HEALTH, (Role.HEALTH, Role.ADMIN))
     refuse_blind_creators(AccessClass.QUALITY, (role,))
+
+
+def test_a_refusal_names_the_parts_that_are_narrower() -> None:
+    before = an_object(a={"type": "string"}, b={"type": "integer"}, c={"type": "string"}, d={"enum": [1, 2]})
+    after = an_object(a={"type": "string", "maxLength": 3}, b={"type": "number"}, d={"enum": [1, 2, 3]})
+
+    with pytest.raises(SchemaIncompatible) as refused:
+        refuse_incompatible(json.dumps(before), json.dumps({**after, "required": ["b"]}))
+
+    assert [error.pointer for error in refused.value.errors] == [
+        "/content_schema/required",
+        "/content_schema/properties/a",
+        "/content_schema/properties/c",
+    ]

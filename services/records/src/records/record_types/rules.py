@@ -33,6 +33,7 @@ from records.json_schema import (
     written_out,
 )
 from records.record_types.errors import CreatorsCannotRead, FieldUndeclared, SchemaIncompatible, SchemaRefused
+from records.record_types.narrowing import narrowed
 from takt_contracts.problem import FieldError
 from takt_contracts.records.canonical import canonical
 from takt_contracts.records.record_types import AccessClass
@@ -83,10 +84,13 @@ def refuse_incompatible(old: str, new: str) -> None:
     if before == after:
         return
     answer = _containment(before, after)
+    if answer == Containment.YES:
+        return
+    said = "It cannot be proved that the new schema takes all that the present one takes."
     if answer == Containment.NO:
-        raise SchemaIncompatible("The new schema refuses content that the present one takes.")
-    if answer != Containment.YES:
-        raise SchemaIncompatible("It cannot be proved that the new schema takes all that the present one takes.")
+        said = "The new schema refuses content that the present one takes."
+    simple = max(cases(before, before), cases(after, after)) <= MOST_CASES
+    raise SchemaIncompatible(said, errors=narrowed(before, after) if simple else ())
 
 
 def refuse_blind_creators(access_class: AccessClass, creators: tuple[Role, ...]) -> None:
