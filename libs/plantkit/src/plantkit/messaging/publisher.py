@@ -8,7 +8,8 @@ client does, and there is one future a batch, not one a row.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ _SURELY_SMALL = 100_000
 _BREATH = 256  # rows between two looks at the event loop, so that requests are served while a backlog drains
 _CLOSE_S = 3.0
 _LEARN_EVERY_S = 1.0
+_PATIENCE_S = 3.0
 
 
 class Ticket:
@@ -178,7 +180,8 @@ class KafkaPublisher:
         try:
             acknowledged = await self._producer.send_batch(batch.builder, lane.topic, partition=lane.partition)
             crash.point("relay.after_send_before_ack")
-            await acknowledged
+            with self._patience():
+                await acknowledged
         except (KafkaError, AssertionError, OSError) as refused:  # the client asserts that a partition exists
             self._failure = _failure(refused, len(batch.rows))
             PRODUCE_ERRORS.labels(self._service, type(refused).__name__).inc()
@@ -186,6 +189,18 @@ class KafkaPublisher:
                 batch.ticket.outcome.blocked.append((batch.rows[0], "larger than the broker accepts"))
         else:
             batch.ticket.outcome.delivered.extend(batch.rows)
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """An idempotent client asks an absent broker again for ever; whoever watches is told before that."""
+        loop, up = asyncio.get_running_loop(), KAFKA_UP.labels(self._service)
+        told = loop.call_later(_PATIENCE_S, up.set, 0)
+        try:
+            yield
+            if told.when() <= loop.time():
+                up.set(1)
+        finally:
+            told.cancel()
 
     async def _learn_topics(self) -> None:
         known = await self._producer.client.fetch_all_metadata()
