@@ -14,6 +14,7 @@ import pytest
 
 from takt.rebuild import settings_of
 from takt_contracts.roles import Role
+from tests.e2e.kafka_log import all_records
 from tests.e2e.plant import API, Plant, planted
 from tests.e2e.stack import Stack, until
 
@@ -138,6 +139,23 @@ async def test_the_command_runs_it_with_the_settings_of_the_stack(stack: Stack) 
 
     assert code == 0, said
     assert [name for name, *_ in _HASHES.findall(said)] == ["order-card"]
+
+
+async def test_an_unknown_model_is_refused_with_the_known_ones_and_nothing_changes(
+    stack: Stack, tables: asyncpg.Connection
+) -> None:
+    async def content() -> list[str | None]:
+        names = ("subjects", "recent_events", "card_operations", "card_entries", "inbox", "joined_groups", "parked")
+        digest = "SELECT md5(string_agg(one::text, '|' ORDER BY one::text)) FROM gateway.{} one"
+        return [await tables.fetchval(digest.format(name)) for name in names]
+
+    await quiet(tables)
+    before, log = await content(), len(await all_records(str(stack.status["kafka"])))
+    code, said = await _run("takt", "rebuild", "gateway", "no-such-model", "--data", str(stack.data))
+
+    assert code == 2
+    assert said.strip() == "The service gateway keeps no read model 'no-such-model': activity, order-card."
+    assert (await content(), len(await all_records(str(stack.status["kafka"])))) == (before, log)
 
 
 async def test_without_a_stack_there_is_nothing_to_rebuild(stack: Stack) -> None:

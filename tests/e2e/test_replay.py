@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from takt.stack import status
 from takt_contracts.roles import Role
@@ -24,6 +26,7 @@ from tests.faults.checkers.history import Out
 from tests.faults.checkers.order import Record, first_seen
 from tests.faults.checkers.queue import account
 from tests.faults.checkers.verdict import Truth
+from tests.faults.harness import points
 
 pytestmark = [pytest.mark.broker, pytest.mark.long, pytest.mark.timeout(580)]
 _MACHINERY = ("inbox", "joined_groups", "relay_slots", "relay_members", "read_model_progress", "outbox%")
@@ -74,9 +77,14 @@ async def lose_the_disk(stack: Stack) -> None:
     await until(back, limit_s=240)
 
 
-async def replay(stack: Stack) -> tuple[int, str]:
-    argv = [sys.executable, "-m", "takt", "replay", "--data", str(stack.data)]
-    done = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE)
+async def replay(stack: Stack, **environment: str) -> tuple[int, str]:
+    return await takt("replay", "--data", str(stack.data), **environment)
+
+
+async def takt(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Exit code, and what it said."""
+    argv, given = [sys.executable, "-m", "takt", *arguments], {**os.environ, **environment}
+    done = await asyncio.create_subprocess_exec(*argv, env=given, stdout=PIPE, stderr=PIPE)
     out, err = await done.communicate()
     return done.returncode or 0, out.decode() + err.decode()
 
@@ -202,9 +210,70 @@ async def test_a_broker_that_is_not_empty_is_left_as_it_is(stack: Stack, plant: 
 
 
 async def test_without_a_stack_there_is_nothing_to_tell(stack: Stack) -> None:
-    argv = [sys.executable, "-m", "takt", "replay", "--data", str(stack.data / "elsewhere")]
-    done = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE)
-    _, err = await done.communicate()
+    code, said = await takt("replay", "--data", str(stack.data / "elsewhere"))
 
-    assert done.returncode == 1
-    assert "No stack runs on" in err.decode()
+    assert code == 1
+    assert "No stack runs on" in said
+
+
+@pytest.mark.parametrize("point", points.REPLAY)
+async def test_a_replay_that_is_killed_is_run_again_and_ends_the_same(stack: Stack, plant: Plant, point: str) -> None:
+    await quiet(stack)
+    before, log = await content(stack), await log_of(stack)
+    await lose_the_disk(stack)
+    killed, _ = await replay(stack, TAKT_CRASH_POINT=f"{point}:1")
+    await plant.act("report", good="1")
+    code, said = await replay(stack)
+
+    assert killed not in {0, 1, 2}
+    assert code == 0, said
+    await quiet(stack)
+    again, after = await log_of(stack), await content(stack)
+    assert first_seen(again, least=700).truth is Truth.TRUE, first_seen(again)
+    assert {one.id for one in log} < {one.id for one in again}
+    assert [name for name in before if name.startswith("imports.import") and before[name] != after[name]] == []
+
+
+async def test_a_model_is_made_from_its_owners_archive_where_the_log_has_lost_its_beginning(
+    stack: Stack, plant: Plant
+) -> None:
+    """Also while work goes on; and killed before its commit, it has changed nothing."""
+    stop, acknowledged = asyncio.Event(), 0
+
+    async def work() -> None:
+        nonlocal acknowledged
+        while not stop.is_set():
+            await plant.act("report", good="0.001")
+            acknowledged += 1
+            await asyncio.sleep(0.05)
+
+    await behead(stack, "takt.operations.operation")
+    working = asyncio.create_task(work())
+    rebuilding = ("rebuild", "gateway", "order-card", "--data", str(stack.data))
+    killed, _ = await takt(*rebuilding, TAKT_CRASH_POINT="rebuild.before_commit:1")
+    busy, said_busy = await takt(*rebuilding)
+    stop.set()
+    await working
+    await quiet(stack)
+    code, said = await takt(*rebuilding)
+
+    assert killed not in {0, 1, 2}
+    assert (busy, code) == (0, 0), said_busy + said
+    assert "read from its owner too: takt.operations.operation" in said
+    assert "(the same)" in said, said
+    assert acknowledged > 0
+    async with stack.database() as connection:
+        shown = "SELECT count(*) FROM gateway.card_entries WHERE order_no = $1"
+        assert await connection.fetchval(shown, plant.order) == acknowledged + 1
+
+
+async def behead(stack: Stack, topic: str) -> None:
+    """Everything that the topic holds now is deleted, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=str(stack.status["kafka"]))
+    await admin.start()
+    try:
+        [described] = await admin.describe_topics([topic])
+        places = [TopicPartition(topic, part["partition"]) for part in described["partitions"]]
+        await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+    finally:
+        await admin.close()

@@ -14,6 +14,11 @@ USAGE = "Usage: python -m plantkit.rebuild operations|records|imports|gateway [M
     ("arguments", "sentence"),
     [
         (["gateway", "nothing"], "The service gateway keeps no read model 'nothing': activity, order-card."),
+        (
+            ["operations", "nothing"],
+            "The service operations keeps no read models;"
+            " what its consumers have missed is given to them by name: imports.",
+        ),
         (["nobody"], "There is no service 'nobody': operations, records, imports, gateway."),
         ([], USAGE),
         (["gateway", "activity", "order-card"], USAGE),

@@ -12,5 +12,6 @@ CONSUMER = (
 DLQ = "dlq.after_park_before_offset"
 IMPORT = ("import.after_store_before_row", "import.mid_batch", "import.after_last_batch_before_state")
 REBUILD = "rebuild.before_commit"
-EVERY = frozenset({*COMMAND, AUDIT, *RELAY, RELAY_FENCED, *CONSUMER, DLQ, *IMPORT, REBUILD})
+REPLAY = ("replay.before_topics", "replay.after_page")
+EVERY = frozenset({*COMMAND, AUDIT, *RELAY, RELAY_FENCED, *CONSUMER, DLQ, *IMPORT, REBUILD, *REPLAY})
 PASSAGES = (1, 2, 17)

@@ -129,11 +129,11 @@ async def _chosen(opened: Sequence[Opened], held: Mapping[str, int]) -> Sequence
 
 def _in_words(full: Mapping[str, int]) -> str:
     largest = sorted(full, key=lambda topic: -full[topic])[:3]
-    named = ", ".join(f"{topic} holds {full[topic]}" for topic in largest)
-    others = f" and {len(full) - len(largest)} other topics hold some" if len(full) > len(largest) else ""
+    named = [f"{topic} holds {full[topic]} records" for topic in largest]
+    others = [f"{len(full) - len(largest)} other topics hold some"] if len(full) > len(largest) else []
     return (
-        f"The broker is not empty: of records that were ever written, {named}{others}. A replay is for a broker that"
-        " has lost its log; a read model is made again with `takt rebuild`."
+        f"The broker is not empty: {', '.join(named + others)}. A replay is for a broker that has lost its log; a read"
+        " model is made again with `takt rebuild`."
     )
 
 
