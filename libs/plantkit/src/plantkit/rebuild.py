@@ -67,7 +67,7 @@ def purposes(service: Service) -> list[str]:
 
 def _instead(service: Service) -> str:
     known = ", ".join(purposes(service))
-    return f"; what its consumers have missed is given to them by name: {known}" if known else ""
+    return f"; by name, a consumer gets what it has missed: {known}" if known else ""
 
 
 async def run(context: Context, consumers: Sequence[Consumer], archives: Owners | None) -> None:
