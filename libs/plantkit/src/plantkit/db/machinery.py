@@ -127,7 +127,7 @@ PARKED = Table(
     Column("headers", JSONB, nullable=False, comment="list of [name, base64 of the bytes or null]"),
     Column("reason_code", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="retry, parked, redriven"),
+    Column("state", Text, nullable=False, comment="retry, parked, redriven, discarded"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_attempt_at", _TIME),
     Column("first_failed_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),

@@ -34,8 +34,8 @@ _WRITE = """
 WITH quiet AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 seen AS (
     SELECT topic, age_s, lag, passed,
-           (SELECT count(*) FROM parked WHERE group_name = $2 AND parked.topic = given.topic AND state <> 'redriven')
-           AS aside
+           (SELECT count(*) FROM parked
+            WHERE group_name = $2 AND parked.topic = given.topic AND state IN ('retry', 'parked')) AS aside
     FROM quiet, unnest($3::text[], $4::float8[], $5::bigint[], $6::bigint[]) AS given (topic, age_s, lag, passed)
 )
 INSERT INTO read_model_progress AS known (model, topic, as_of, lag, aside, passed, checked_at)

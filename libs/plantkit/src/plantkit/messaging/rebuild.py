@@ -144,7 +144,9 @@ class _Rebuild:
 
     async def _settle_parked(self, connection: asyncpg.Connection, group: str) -> None:
         """What lay aside is in the model now; what nobody can read lies on."""
-        rows = await connection.fetch("SELECT * FROM parked WHERE group_name = $1 AND state <> 'redriven'", group)
+        rows = await connection.fetch(
+            "SELECT * FROM parked WHERE group_name = $1 AND state IN ('retry', 'parked')", group
+        )
         told = [row["id"] for row in rows if not isinstance(self.subscription.reader.read(record_of(row)), Poison)]
         settle = "UPDATE parked SET state = 'redriven', next_attempt_at = NULL WHERE id = ANY($1::uuid[])"
         await connection.execute(settle, told)
