@@ -17,6 +17,7 @@ PATHS: Final[Mapping[str, str]] = {
     "imports": "imports",
     "templates": "imports",
     "records": "records",
+    "audit": "records",
     "record-types": "records",
     "change-sets": "records",
 }

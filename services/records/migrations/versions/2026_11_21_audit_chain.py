@@ -9,7 +9,7 @@ Undo:   drops both; the log still has every entry and every checkpoint, but the 
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "2026_11_21_audit_chain", "2026_11_21_records"
+revision, down_revision = "2026_11_21_audit_chain", "2026_11_21_types_say_more"
 
 _TIME = sa.TIMESTAMP(timezone=True)
 

@@ -118,6 +118,20 @@ def rebuild(
 
 @app.command()
 @in_one_sentence
+def verify(
+    data: Data = None,
+    retired: Annotated[
+        list[str] | None, typer.Option("--retired-key", help="public key in base64url that signed before")
+    ] = None,
+) -> None:
+    """Compute every link of the audit chains anew; exit 1 and the first bad entry where one is not as it was signed."""
+    from takt import verify as verifying
+
+    raise typer.Exit(verifying.run(data or default_path(), retired or ()))
+
+
+@app.command()
+@in_one_sentence
 def replay(data: Data = None) -> None:
     """Tell all events again to a broker that has lost its log; only into an empty one, while everything goes on."""
     from takt import replay as telling

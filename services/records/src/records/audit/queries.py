@@ -1,4 +1,4 @@
-"""Reads of the chains: their ends, their nodes, their checkpoints, proofs of entries."""
+"""Reads of the chains: lists of entries, and proofs of some."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -8,13 +8,14 @@ import asyncpg
 from plantkit.http.listing import Listing
 from records.audit.model import EntryRow
 from records.audit.reading import hashes_at, newest
-from records.audit.tree import proof, siblings
+from records.audit.tree import Place, proof, siblings
 from records.listed import Listed
 from takt_contracts.records.checkpoints import ChainedEntry, Checkpoint, Proven
 
 LISTING: Final = Listing(
     Listed("audit", ChainedEntry, ("id",)), EntryRow, parts={"entry": ("link",), "hash": ("hashes",)}
 )
+Rows = Sequence[asyncpg.Record]
 _OF_RECORD = """
 SELECT stream, seq, link, hashes, request_id FROM audit_chain
 WHERE subject = $1 AND (stream = 'versions' OR stream = 'records' AND resource = 'record' AND outcome = 'changed')
@@ -26,13 +27,11 @@ WHERE request_id = ANY($1) AND stream = 'records' AND outcome = 'changed' ORDER 
 """
 
 
-async def proven(
-    connection: asyncpg.Connection, rows: Sequence[Mapping[str, Any]]
-) -> tuple[list[Proven], list[Checkpoint]]:
-    """Entries with their proofs under the newest checkpoints of their streams."""
-    streams = sorted({row["stream"] for row in rows})
-    last = {one: await newest(connection, one) for one in streams}
-    found = [await _proven(connection, row, last[row["stream"]]) for row in rows]
+async def proven(connection: asyncpg.Connection, rows: Rows) -> tuple[list[Proven], list[Checkpoint]]:
+    """Entries with their proofs under the newest checkpoints of their streams: two questions a stream."""
+    last = {stream: await newest(connection, stream) for stream in sorted({row["stream"] for row in rows})}
+    kept = {stream: await _kept(connection, stream, one, rows) for stream, one in last.items()}
+    found = [_proven(row, last[row["stream"]], kept[row["stream"]]) for row in rows]
     return found, [one for one in last.values() if one is not None]
 
 
@@ -47,11 +46,17 @@ async def of_record(connection: asyncpg.Connection, id_: str) -> tuple[list[Any]
     return versions, [entries[seq] for seq in sorted(entries)]
 
 
-async def _proven(connection: asyncpg.Connection, row: Mapping[str, Any], checkpoint: Checkpoint | None) -> Proven:
+async def _kept(
+    connection: asyncpg.Connection, stream: str, last: Checkpoint | None, rows: Rows
+) -> Mapping[Place, str]:
+    """The hashes that the proofs of one stream are made of."""
+    covered = [row["seq"] for row in rows if row["stream"] == stream and last is not None and row["seq"] <= last.size]
+    size = 0 if last is None else last.size
+    beside = {place for seq in covered for places in siblings(seq - 1, size) for place in places}
+    return await hashes_at(connection, stream, beside)
+
+
+def _proven(row: Any, last: Checkpoint | None, kept: Mapping[Place, str]) -> Proven:
     told: dict[str, Any] = {name: row[name] for name in ("stream", "seq", "link")}
-    told["hash"] = row["hashes"].partition(" ")[0]
-    if checkpoint is None or checkpoint.size < row["seq"]:
-        return Proven(**told, path=None)
-    places = {place for beside in siblings(row["seq"] - 1, checkpoint.size) for place in beside}
-    kept = await hashes_at(connection, row["stream"], places)
-    return Proven(**told, path=proof(row["seq"] - 1, checkpoint.size, kept))
+    way = None if last is None or last.size < row["seq"] else proof(row["seq"] - 1, last.size, kept)
+    return Proven(**told, hash=row["hashes"].partition(" ")[0], path=way)

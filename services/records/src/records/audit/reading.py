@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 
 from plantkit.db.engine import compile_statement
 from plantkit.db.row import columns_of
+from records.audit.errors import ChainBroken
 from records.audit.model import CheckpointRow, EntryRow, checkpoint_of
 from records.audit.tree import Place, completed_by
 from takt_contracts.records.checkpoints import Checkpoint
@@ -26,11 +27,14 @@ _NODES = "SELECT seq, hashes FROM audit_chain WHERE stream = $1 AND seq = ANY($2
 
 
 async def hashes_at(connection: asyncpg.Connection, stream: str, places: Iterable[Place]) -> Mapping[Place, str]:
-    """The hashes of full subtrees, each of which is kept with the entry that completed it."""
+    """The hashes of full subtrees, each kept with the entry that completed it. Raises ChainBroken."""
     wanted = list(places)
     rows = await connection.fetch(_NODES, stream, [completed_by(place) for place in wanted])
     kept = {row["seq"]: row["hashes"].split(" ") for row in rows}
-    return {place: kept[completed_by(place)][place[0]] for place in wanted}
+    try:
+        return {place: kept[completed_by(place)][place[0]] for place in wanted}
+    except (KeyError, IndexError):
+        raise ChainBroken(f"The chain of {stream} lacks an entry that it stands on.", stream=stream) from None
 
 
 async def newest(connection: asyncpg.Connection, stream: str) -> Checkpoint | None:
