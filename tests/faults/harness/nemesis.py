@@ -19,6 +19,7 @@ import asyncpg
 import psutil
 from aiokafka import ConsumerRecord
 
+from takt.embedded.process import listens
 from takt.stack.pids import PidFiles
 from tests.e2e.stack import Stack, until
 from tests.faults.harness import groups, topics
@@ -26,6 +27,7 @@ from tests.faults.harness.links import Linked
 from tests.faults.harness.proxy import Weather
 
 BACK_S = 180.0
+SERVERS = ("kafka", "postgres")
 _REPLAY_S = 120.0
 _ENOUGH = 400
 """Sessions that no server of ours has room for."""
@@ -67,14 +69,20 @@ async def running(stack: Stack, name: str) -> psutil.Process:
 
 
 async def back(stack: Stack, name: str, instead_of: psutil.Process) -> None:
-    """The supervisor has started another process of this name."""
+    """The supervisor has started another process of this name; a server listens again."""
 
     async def replaced() -> bool:
         with suppress(LookupError):
-            return process(stack, name) != instead_of
+            return process(stack, name) != instead_of and (name not in SERVERS or listens(_port(stack, name)))
         return False
 
     await until(replaced, BACK_S)
+
+
+def _port(stack: Stack, server: str) -> int:
+    """Of its own address, which is no link's."""
+    address = str(stack.status[server]).removeprefix("postgresql://").partition("/")[0]
+    return int(address.rpartition(":")[2])
 
 
 @dataclass
