@@ -14,7 +14,7 @@ from tests.faults.harness.processes import free_port
 from tests.faults.harness.reports import passes
 from tests.faults.harness.writers import Writers
 
-pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
+pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long, pytest.mark.timeout(240)]
 BLOCKED = "takt_outbox_blocked_aggregates"
 _BROKER_LIMIT = 400_000  # above any batch of ordinary rows, below what the relay itself lets through
 _VERSIONS = 7

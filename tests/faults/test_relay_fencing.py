@@ -12,7 +12,7 @@ from tests.faults.harness.reports import passes
 from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import Writers
 
-pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
+pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long, pytest.mark.timeout(240)]
 SLEEPY = "tests.faults.harness.relay_sleepers:BEFORE_A_MARK"
 PUBLISHED, FENCED, DUPLICATES = (
     "takt_outbox_published_total",

@@ -1,7 +1,9 @@
 """Metrics of a run's processes, as a scraper reads them."""
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
@@ -20,10 +22,19 @@ async def reading(address: str, name: str) -> float:
 
 async def becomes(address: str, name: str, wanted: float, within_s: float) -> None:
     """Wait until the metric shows this, also for a process that still starts. Raises Stuck."""
-    deadline, found = time.monotonic() + within_s, None
-    while found != wanted:
+    await _until(address, name, lambda found: found == wanted, within_s)
+
+
+async def reaches(address: str, name: str, least: float, within_s: float) -> None:
+    """Wait until the metric shows this or more. Raises Stuck."""
+    await _until(address, name, lambda found: found >= least, within_s)
+
+
+async def _until(address: str, name: str, wanted: Callable[[float], bool], within_s: float) -> None:
+    deadline, found = time.monotonic() + within_s, math.nan
+    while not wanted(found):
         if time.monotonic() > deadline:
-            raise Stuck(f"after {within_s:g} s {name} is {found}, not {wanted:g}")
+            raise Stuck(f"after {within_s:g} s {name} is {found:g}")
         await asyncio.sleep(0.1)
         with suppress(httpx.ConnectError):
             found = await reading(address, name)

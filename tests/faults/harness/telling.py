@@ -19,8 +19,13 @@ async def taken_over(plant: Plant, owner: str) -> None:
     await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=20)
 
 
-async def verdicts(plant: Plant, history: list[Op], *, faults: int, wanted: int = 1) -> list[Verdict]:
-    """What was acknowledged to writers is in the outbox; what is in the outbox is in the topic, in order per key."""
+async def verdicts(
+    plant: Plant, history: list[Op], *, faults: int, wanted: int = 1, once: bool = False
+) -> list[Verdict]:
+    """What was acknowledged to writers is in the outbox; what is in the outbox is in the topic, in order per key.
+
+    `once`: no relay had a reason to tell anything again, so every record is there once.
+    """
     history = plant.written(history)
     raw = await topics.read(plant.bootstrap, [plant.topic], {})
     records = [topics.as_record(one) for one in raw]
@@ -28,6 +33,6 @@ async def verdicts(plant: Plant, history: list[Op], *, faults: int, wanted: int 
     return [
         enough(faults=(faults, wanted), acknowledged=(len(history), FEWEST)),
         queue.account({op.val: op.out for op in history}, kept, once=True, least=FEWEST),
-        queue.account(dict.fromkeys(kept, Out.OK), [record.id for record in records], least=FEWEST),
+        queue.account(dict.fromkeys(kept, Out.OK), [record.id for record in records], once=once, least=FEWEST),
         order.first_seen(records, least=FEWEST),
     ]

@@ -147,10 +147,8 @@ async def test_one_that_stays_refused_keeps_no_other_from_being_tried_again(mach
                 return len(await machinery.fetch("SELECT 1 FROM outbox WHERE blocked IS NOT NULL")) == len(codes)
 
             await eventually(are_blocked, within_s=30)
-            shorter = outbox_row(event, "C-4", 1)["payload"]
-            await connection.execute(
-                "UPDATE outbox SET payload = $1 WHERE aggregateid = 'C-4' AND version = 1", shorter
-            )
+            short = '{"version": 1, "state": {"code": "C-4"}}'
+            await connection.execute("UPDATE outbox SET payload = $1 WHERE aggregateid = 'C-4' AND version = 1", short)
 
             async def healed() -> bool:
                 return "C-4" not in await waiting(machinery)
