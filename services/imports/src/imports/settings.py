@@ -17,6 +17,7 @@ class Settings(ServiceSettings):
     storage_url: StorageUrl
     time_zone: str = Field(default="UTC", description="zone of the times in workbooks, which carry none")
     parsers: int = Field(default=2, ge=1, le=32, description="files that a worker reads at once")
+    lease_s: float = Field(default=10.0, gt=0, description="how long a worker that says nothing keeps its file")
     attempts: int = Field(default=5, ge=1, description="how often a file is tried before its import fails")
     keep_files_days: int = Field(default=30, ge=1, description="how long files stay in the inbox")
     row_errors: int = Field(default=20, ge=1, description="errors kept of one row")

@@ -36,7 +36,7 @@ async def work(app: FastAPI) -> None:
     """Read files as they come, a few at once. Ends with the process; what is in hand goes to another worker."""
     context: Context = app.state.context
     assert isinstance(context.settings, Settings)
-    desk = Desk(context.db, ImportWork)
+    desk = Desk(context.db, ImportWork, lease_s=context.settings.lease_s)
     await Crew(desk, attempts_of(app), most=context.settings.parsers, wake=context.wake).run()
 
 

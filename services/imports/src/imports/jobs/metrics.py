@@ -9,4 +9,5 @@ IMPORT_SECONDS = Histogram(
     ["outcome"],
     buckets=(0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600),
 )
+IMPORT_RESUMES = Counter("takt_import_resumes_total", "Files taken up again after an attempt that did not end")
 IMPORT_WAITING = Gauge("takt_import_waiting", "Files that wait for the worker or are being read")

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from imports.jobs import commands
 from imports.jobs.batches import Chunk
+from imports.jobs.metrics import IMPORT_RESUMES
 from imports.jobs.model import Import, ImportWork
 from imports.jobs.rules import Failure
 from imports.settings import Settings
@@ -47,6 +48,8 @@ class Attempts:
 
     async def __call__(self, lease: Lease) -> None:
         job, task = await self._run(lease, _look, lease)
+        if lease.attempts > 1:
+            IMPORT_RESUMES.inc()
         try:
             self._refuse_endless(lease)
             if task == commands.SEND or await self._read(lease, job):
