@@ -1,15 +1,24 @@
-"""`python -m bench commands|imports|relay|visible`: run, print the table, keep the JSON. Exit 1: a must was missed."""
+"""`python -m bench commands|consume|imports|relay|visible`: run, print the table, keep the JSON.
+
+Exit 1: a must was missed.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench import commands, imports, relay, report, visible
+from bench import commands, consume, imports, relay, report, visible
 
 
 def main() -> int:
     given = _parser().parse_args()
-    benches = {"commands": _commands, "imports": _imports, "relay": _relay, "visible": _visible}
+    benches = {
+        "commands": _commands,
+        "consume": _consume,
+        "imports": _imports,
+        "relay": _relay,
+        "visible": _visible,
+    }
     return benches[given.bench](given)
 
 
@@ -19,6 +28,15 @@ def _commands(given: argparse.Namespace) -> int:
     title = f"commands: {pace.rounds} rounds of {pace.seconds:g} s, {pace.connections} connections; "
     print(report.render(title + commands.describe(rounds), "commands/s", rounds, verdicts))
     report.write(given.json, "commands", rounds, verdicts, pace=vars(pace))
+    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+
+
+def _consume(given: argparse.Namespace) -> int:
+    amount = consume.Amount(given.rounds, given.rows, given.keys)
+    rounds, verdicts = consume.run(amount)
+    title = f"consume: {amount.rounds} rounds of {amount.rows:,} records; few keys are {amount.keys:,}"
+    print(report.render(title, "events/s", rounds, verdicts))
+    report.write(given.json, "consume", rounds, verdicts, amount=vars(amount))
     return 0 if all(verdict.is_met for verdict in verdicts) else 1
 
 
@@ -55,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "takt bench", description="What we claim, beside the peers it is measured against."
     )
     benches = parser.add_subparsers(dest="bench", required=True)
-    measured = {"commands": commands, "imports": imports, "relay": relay, "visible": visible}
+    measured = {"commands": commands, "consume": consume, "imports": imports, "relay": relay, "visible": visible}
     for name, module in measured.items():
         one = benches.add_parser(name, description=module.__doc__)
         one.add_argument("--rounds", type=int, default=5)
@@ -63,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "commands":
             one.add_argument("--seconds", type=float, default=4.0, help="of each turn, after a second to warm up")
             one.add_argument("--connections", type=int, default=16)
+        elif name == "consume":
+            one.add_argument("--rows", type=int, default=60_000, help="records of each of the two topics")
+            one.add_argument("--keys", type=int, default=5_000, help="of the topic of few keys")
         elif name == "imports":
             one.add_argument("--rows", type=int, default=100_000)
         elif name == "visible":

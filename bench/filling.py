@@ -1,5 +1,6 @@
 """An outbox as a busy shift leaves it while the broker is away: reports on many operations, every version in order."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,10 +32,15 @@ def settings(database_url: str = "postgresql://nobody@127.0.0.1/takt", kafka: st
     return _Settings(mode=Mode.EMBEDDED, plant="bench", port=0, **given)
 
 
+def reports(rows: int, aggregates: int, kind: type[OperationReported] = OperationReported) -> Iterator[dict[str, Any]]:
+    """Outbox rows of as many reports, every version of every operation in order."""
+    told = settings()
+    return (_row(kind, number // aggregates + 1, number % aggregates, told) for number in range(rows))
+
+
 async def fill(url: str, rows: int, aggregates: int) -> None:
     """Keep the rows in a table of their own, to be copied into the outbox again and again."""
-    told = settings()
-    made = [_row(number // aggregates + 1, number % aggregates, told) for number in range(rows)]
+    made = list(reports(rows, aggregates))
     connection = await asyncpg.connect(url, server_settings={"search_path": "operations"})
     await connection.execute(f"CREATE TABLE bench_rows AS SELECT {_COLUMNS} FROM outbox LIMIT 0")
     records = [tuple(row[name] for name in OUTBOX_COLUMNS) for row in made]
@@ -56,13 +62,13 @@ async def refill(url: str, superuser_url: str) -> None:
     await superuser.close()
 
 
-def _row(version: int, number: int, told: ServiceSettings) -> dict[str, Any]:
+def _row(kind: type[OperationReported], version: int, number: int, told: ServiceSettings) -> dict[str, Any]:
     now = datetime.now(UTC)
     origin = Origin(request_id=str(new_id()), traceparent=f"00-{new_id().hex}-{new_id().hex[16:]}-00")
-    return outbox_row(_event(version, number, now), principal=_OPERATOR, origin=origin, now=now, settings=told)
+    return outbox_row(_event(kind, version, number, now), principal=_OPERATOR, origin=origin, now=now, settings=told)
 
 
-def _event(version: int, number: int, now: datetime) -> OperationReported:
+def _event(kind: type[OperationReported], version: int, number: int, now: datetime) -> OperationReported:
     booked = Decimal(version)
     state = Operation(
         id=new_id(),
@@ -82,4 +88,4 @@ def _event(version: int, number: int, now: datetime) -> OperationReported:
         status=Status.IN_PROGRESS,
     )
     entry = LedgerEntry(id=new_id(), kind=EntryKind.REPORT, good=Decimal(1), booked_at=now, booked_by=_OPERATOR.id)
-    return OperationReported(version=version, state=state, entry=entry)
+    return kind(version=version, state=state, entry=entry)

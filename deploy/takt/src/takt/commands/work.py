@@ -117,7 +117,7 @@ def chaos(rest: Rest = None) -> None:
 
 @app.command(context_settings=_PASS_ON)
 def bench(rest: Rest = None) -> None:
-    """Measure what we claim, beside the peers: `takt bench commands|imports|relay|visible`."""
+    """Measure what we claim, beside the peers: `takt bench commands|consume|imports|relay|visible`."""
     from takt.work.tools import python
 
     raise typer.Exit(python("-m", "bench", *(rest or ()), group="bench"))
