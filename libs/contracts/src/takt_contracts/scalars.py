@@ -50,14 +50,17 @@ Text = Annotated[
 ]
 
 _DECIMAL: Final = r"[0-9]{1,12}(\.[0-9]{1,6})?"
+_SIGNED: Final = re.compile(f"-?{_DECIMAL}")
 
 
 def _decimal_input(value: Any) -> Any:
     """Numbers and plain decimal strings. What else Python would take (`True`, `1_000`, ` 5`, `1e3`) is refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+    if isinstance(value, str):
+        if not _SIGNED.fullmatch(value):
+            wrong = "Should be up to 12 digits, and up to 6 after a decimal point."
+            raise PydanticCustomError("decimal_parsing", wrong)
+    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("decimal_type", "Should be a number, or a number in a string.")
-    if isinstance(value, str) and not re.fullmatch(f"-?{_DECIMAL}", value):
-        raise PydanticCustomError("decimal_parsing", "Should be up to 12 digits, and up to 6 after a decimal point.")
     return value
 
 

@@ -4,6 +4,7 @@ The ids make a redelivery harmless; the versions make it harmless even when it c
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import asyncpg
@@ -13,22 +14,29 @@ from plantkit.messaging.records import Delivery
 
 Deliveries = Sequence[Delivery[Any]]
 
+# Both answer what is out of the ordinary alone: of an ordinary batch that is no row.
 _TAKE = """
-WITH fresh AS (
-    INSERT INTO inbox (consumer, source, event_id)
-    SELECT $1, source, event_id FROM unnest($2::text[], $3::text[]) AS incoming (source, event_id)
+WITH incoming AS (SELECT * FROM unnest($2::text[], $3::text[]) AS told (source, event_id)),
+fresh AS (
+    INSERT INTO inbox (consumer, source, event_id) SELECT $1, source, event_id FROM incoming
     ON CONFLICT DO NOTHING
     RETURNING source, event_id
 )
-SELECT source, event_id FROM fresh
+SELECT source, event_id FROM incoming EXCEPT SELECT source, event_id FROM fresh
 """
 _RAISE = """
-INSERT INTO versions_seen (consumer, aggregatetype, aggregateid, version)
-SELECT $1, topic, subject, version
-FROM unnest($2::text[], $3::text[], $4::bigint[]) AS incoming (topic, subject, version)
-ON CONFLICT (consumer, aggregatetype, aggregateid) DO UPDATE SET version = excluded.version
-WHERE versions_seen.version < excluded.version
-RETURNING new.aggregatetype, new.aggregateid, coalesce(old.version, 0)
+WITH incoming AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS told (topic, subject, expected, version)
+),
+raised AS (
+    INSERT INTO versions_seen (consumer, aggregatetype, aggregateid, version)
+    SELECT $1, topic, subject, version FROM incoming
+    ON CONFLICT (consumer, aggregatetype, aggregateid) DO UPDATE SET version = excluded.version
+    WHERE versions_seen.version < excluded.version
+    RETURNING new.aggregatetype AS topic, new.aggregateid AS subject, coalesce(old.version, 0) AS seen
+)
+SELECT topic, subject, raised.seen FROM incoming LEFT JOIN raised USING (topic, subject)
+WHERE raised.seen IS DISTINCT FROM expected
 """
 _FORGET = """
 DELETE FROM inbox WHERE ctid = ANY(ARRAY(
@@ -63,10 +71,11 @@ class Inbox:
     async def fresh(self, connection: asyncpg.Connection, consumer: str, deliveries: Deliveries) -> Deliveries:
         sources = [delivery.source for delivery in deliveries]
         ids = [delivery.id for delivery in deliveries]
-        taken = await connection.fetch(_TAKE, consumer, sources, ids)
-        if len(taken) == len(deliveries):
+        rows = await connection.fetch(_TAKE, consumer, sources, ids)
+        names = set(zip(sources, ids, strict=True))
+        if not rows and len(names) == len(deliveries):
             return deliveries
-        new = {(source, id_) for source, id_ in taken}
+        new = names - {(source, id_) for source, id_ in rows}
         return [delivery for delivery in deliveries if _removed(new, (delivery.source, delivery.id))]
 
 
@@ -78,15 +87,14 @@ class VersionGuard:
     """
 
     async def fresh(self, connection: asyncpg.Connection, consumer: str, deliveries: Deliveries) -> Deliveries:
-        highest: dict[tuple[str, str], int] = {}
-        for delivery in deliveries:
-            subject, version = (delivery.topic, delivery.subject), delivery.version
-            if version > highest.get(subject, 0):
-                highest[subject] = version
-        topics, subjects = [topic for topic, _ in highest], [subject for _, subject in highest]
-        raised = await connection.fetch(_RAISE, consumer, topics, subjects, list(highest.values()))
-        seen = {(topic, subject): version for topic, subject, version in raised}
-        return [delivery for delivery in deliveries if _is_newer(seen, delivery)]
+        spans = _spans(deliveries)
+        topics, subjects = [topic for topic, _ in spans], [subject for _, subject in spans]
+        expected, highest = [span.expected for span in spans.values()], [span.highest for span in spans.values()]
+        rows = await connection.fetch(_RAISE, consumer, topics, subjects, expected, highest)
+        if not rows:
+            return deliveries
+        odd: dict[tuple[str, str], int | None] = {(topic, subject): seen for topic, subject, seen in rows}
+        return [one for one in deliveries if (one.topic, one.subject) not in odd or _is_next(odd, one)]
 
 
 class NoGuard:
@@ -114,9 +122,31 @@ def _removed(names: set[tuple[str, str]], name: tuple[str, str]) -> bool:
     return present
 
 
-def _is_newer(seen: dict[tuple[str, str], int], delivery: Delivery[Any]) -> bool:
+@dataclass(slots=True)
+class _Span:
+    """Versions of one subject in a batch. `expected` is what was seen before them if they follow; -1: they do not."""
+
+    expected: int
+    highest: int
+
+
+def _spans(deliveries: Deliveries) -> dict[tuple[str, str], _Span]:
+    spans: dict[tuple[str, str], _Span] = {}
+    for delivery in deliveries:
+        subject, version = (delivery.topic, delivery.subject), delivery.version
+        span = spans.get(subject)
+        if span is None:
+            spans[subject] = _Span(version - 1, version)
+        elif version == span.highest + 1:
+            span.highest = version
+        else:
+            span.expected, span.highest = -1, max(span.highest, version)
+    return spans
+
+
+def _is_next(seen: dict[tuple[str, str], int | None], delivery: Delivery[Any]) -> bool:
     subject = (delivery.topic, delivery.subject)
-    version = seen.get(subject)
+    version = seen[subject]
     if version is None or delivery.version <= version:
         return False
     if delivery.version > version + 1 and not delivery.event.compacted:
