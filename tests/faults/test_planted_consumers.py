@@ -15,6 +15,7 @@ from tests.faults.harness.ticks import Ticks
 pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
 Run = Callable[[Plant, Ticks, str | None], Awaitable[int]]
 PLANTED = "tests.faults.planted.consumers"
+PONDEROUS = "tests.faults.harness.sleepers:PONDEROUS"
 _FORGET = "WITH gone AS (DELETE FROM inbox RETURNING 1) SELECT count(*) FROM gone"
 
 
@@ -26,6 +27,19 @@ async def killed_after_commit(plant: Plant, sent: Ticks, consumers: str | None) 
     """The second transaction of the wrong build is where the product has none: it dies behind its only one."""
     point = "consumer.after_commit_before_offset" if consumers is None else "planted.between_two_transactions"
     return await _killed(plant, consumers, f"{point}:2")
+
+
+async def killed_in_a_long_batch(plant: Plant, sent: Ticks, consumers: str | None) -> int:
+    """Long enough that a client which commits by itself has said that the batch is done."""
+    return await _killed(plant, consumers or PONDEROUS, "consumer.after_effect_before_commit:2")
+
+
+async def read_by_two_groups(plant: Plant, sent: Ticks, consumers: str | None) -> int:
+    """Both keep what they have seen in one database. The second comes when the first has seen everything."""
+    plant.messaging("consumers", consumers=consumers, reader="other")
+    await ticks.consumed(plant, sent.group_of("other"))
+    plant.messaging("consumers", consumers=consumers)
+    return 1
 
 
 async def copied_after_the_inbox_forgot(plant: Plant, sent: Ticks, consumers: str | None) -> int:
@@ -58,6 +72,8 @@ async def outcome(plant: Plant, sent: Ticks, run: Run, consumers: str | None) ->
         ("OFFSET_BEFORE_EFFECT", killed_before_commit, ("lost",)),
         ("INBOX_IN_A_SECOND_TRANSACTION", killed_after_commit, ("duplicate",)),
         ("NO_VERSION_GUARD", copied_after_the_inbox_forgot, ("duplicate", "stale")),
+        ("OFFSETS_COMMITTED_BY_THE_CLIENT", killed_in_a_long_batch, ("lost",)),
+        ("NO_NAME_IN_THE_INBOX", read_by_two_groups, ("lost",)),
     ],
 )
 async def test_a_wrong_consumer_is_convicted(
@@ -66,6 +82,15 @@ async def test_a_wrong_consumer_is_convicted(
     convicts(await outcome(plant, sent, run, f"{PLANTED}:{consumers}"), *kinds)
 
 
-@pytest.mark.parametrize("run", [killed_before_commit, killed_after_commit, copied_after_the_inbox_forgot])
+@pytest.mark.parametrize(
+    "run",
+    [
+        killed_before_commit,
+        killed_after_commit,
+        copied_after_the_inbox_forgot,
+        killed_in_a_long_batch,
+        read_by_two_groups,
+    ],
+)
 async def test_the_consumer_of_the_product_passes_the_same_run(plant: Plant, sent: Ticks, run: Run) -> None:
     passes(await outcome(plant, sent, run, None))

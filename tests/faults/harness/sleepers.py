@@ -1,5 +1,8 @@
-"""Consumers of the product that fall asleep at the worst moment: their process is stopped in its second batch."""
+"""Consumers of the product that fall asleep at the worst moment: their process is stopped in its second batch. And one
+that takes its time.
+"""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -47,5 +50,16 @@ class _AfterTheCommit:
         self._passed()
 
 
+def _in_no_hurry(effect: TransactionalEffect, offsets: Offsets) -> Effect:
+    """Every batch takes half a second."""
+
+    async def handler(tx: Tx, deliveries: Sequence[Delivery[Any]]) -> None:
+        await effect.handler(tx, deliveries)
+        await asyncio.sleep(0.5)
+
+    return replace(effect, handler=handler)
+
+
 INSIDE_A_TRANSACTION = ConsumerStrategies(effect=_inside_a_transaction)
+PONDEROUS = ConsumerStrategies(effect=_in_no_hurry)
 AFTER_THE_COMMIT = ConsumerStrategies(effect=_AfterTheCommit)

@@ -56,10 +56,13 @@ class Ticks:
         return topic, key.encode(), value, [(name, text.encode()) for name, text in headers.items()]
 
     async def send(self, versions: Iterable[int]) -> None:
-        await topics.send(self.plant.bootstrap, self.raw(versions))
+        await self.put(self.raw(versions))
+
+    async def put(self, records: Iterable[Raw]) -> None:
+        await topics.send(self.plant.bootstrap, records)
 
 
-async def consumed(plant: Plant, group: str, within_s: float = 20.0) -> None:
+async def consumed(plant: Plant, group: str, within_s: float = 60.0) -> None:
     """The group has committed the end of every partition. Raises Stuck."""
     async with topics.onlooker(plant.bootstrap, group) as client:
         last = await topics.ends(plant.bootstrap, [plant.topic])

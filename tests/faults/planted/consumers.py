@@ -5,15 +5,19 @@ Every one of them must be convicted by a checker; if one passes, the checkers pr
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
+from faststream import AckPolicy
 
 from plantkit import crash
 from plantkit.messaging.effect import Effect, TransactionalEffect
 from plantkit.messaging.inbox import Deliveries, Inbox, NoGuard, VersionGuard
 from plantkit.messaging.offsets import Assignment, BrokerOffsets, Offsets
-from plantkit.messaging.subscription import ConsumerStrategies
+from plantkit.messaging.subscription import ConsumerStrategies, product_options
+from plantkit.settings import ServiceSettings
+from tests.faults.harness.sleepers import PONDEROUS
 
 _KNOWN = "SELECT event_id FROM inbox WHERE consumer = $1 AND event_id = ANY($2::text[])"
 
@@ -68,7 +72,21 @@ def _in_two(effect: TransactionalEffect, offsets: Offsets) -> Effect:
     return _TwoTransactions(effect)
 
 
+class _Nameless:
+    """One inbox for all consumers of a database."""
+
+    async def fresh(self, connection: asyncpg.Connection, consumer: str, deliveries: Deliveries) -> Deliveries:
+        return await Inbox().fresh(connection, "any", deliveries)
+
+
+def _told_every_moment(settings: ServiceSettings) -> dict[str, Any]:
+    """The client's own acknowledgement, which FastStream has unless told otherwise: what was polled counts as done."""
+    return {**product_options(settings), "ack_policy": AckPolicy.ACK_FIRST, "auto_commit_interval_ms": 100}
+
+
 _offset_first = _OffsetFirst()
 OFFSET_BEFORE_EFFECT = ConsumerStrategies(offsets=_offset_first.offsets, effect=_offset_first.effect)
 INBOX_IN_A_SECOND_TRANSACTION = ConsumerStrategies(effect=_in_two)
 NO_VERSION_GUARD = ConsumerStrategies(guard=NoGuard)
+NO_NAME_IN_THE_INBOX = ConsumerStrategies(inbox=_Nameless)
+OFFSETS_COMMITTED_BY_THE_CLIENT = replace(PONDEROUS, options=_told_every_moment)
