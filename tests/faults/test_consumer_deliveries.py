@@ -43,7 +43,10 @@ async def test_versions_in_any_order_take_effect_in_theirs(plant: Plant, sent: T
 
 
 async def test_copies_and_a_group_sent_back_to_the_beginning_change_nothing(plant: Plant, sent: Ticks) -> None:
-    """One record in twenty comes twice; then the group reads everything again, the second time without its inbox."""
+    """One record in twenty comes twice; then the group reads everything again, the second time without its inbox.
+
+    147 records were told and 80 more after the first return; seven of them are copies, which the new inbox knows.
+    """
     child, _ = reader(plant)
     copies = random.Random(SEED).sample(list(sent.raw(range(1, 8))), 7)
     await sent.put(copies)
@@ -59,7 +62,7 @@ async def test_copies_and_a_group_sent_back_to_the_beginning_change_nothing(plan
         await tables.value(plant, FORGET)
 
     assert dropped[0] >= 147, "what was read again was not known to the inbox"
-    assert dropped[1] >= 227, "what was read again was not older than what had been applied"
+    assert dropped[1] >= 220, "what was read again was not older than what had been applied"
     passes(await ticks.verdicts(plant, faults=2))
 
 
