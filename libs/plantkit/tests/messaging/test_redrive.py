@@ -21,11 +21,13 @@ SEND_ON = "UPDATE parked SET state = 'retry', attempts = 0, next_attempt_at = cl
 STATES = "SELECT offset_, state, reason_code FROM parked ORDER BY topic, key, offset_"
 
 
-def record(version: int, code: str = "K", *, value: bytes | None = None) -> ConsumerRecord:
-    """Its offset is its version, and each key has a partition of its own."""
+def record(version: int, code: str = "K", *, offset: int | None = None, value: bytes | None = None) -> ConsumerRecord:
+    """Its offset is its version unless said, and each key has a partition of its own."""
     named = tuple((name, text.encode()) for name, text in headers(EVENT, code, version).items())
     sound = body(code, version).encode()
-    return ConsumerRecord(EVENT.topic, ord(code), version, 0, 0, code.encode(), value or sound, None, 1, 1, named)
+    return ConsumerRecord(
+        EVENT.topic, ord(code), offset or version, 0, 0, code.encode(), value or sound, None, 1, 1, named
+    )
 
 
 class Desk:
@@ -102,7 +104,7 @@ async def test_nothing_passes_a_record_that_fails_again(desk, machinery, fails):
 
 
 async def test_a_record_that_can_never_be_read_lies_again_at_once_and_does_not_loop(desk, machinery):
-    await desk.park([record(1), record(2, value=b"{"), record(3)])
+    await desk.park([record(1), record(2, value=b"{"), record(2, offset=3)])
     await desk.send_on()
     await desk.work_off()
 
