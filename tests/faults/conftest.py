@@ -1,6 +1,7 @@
 """What a fault run stands on. Each run has a database, topics and processes of its own."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
@@ -10,12 +11,15 @@ from aiokafka import TopicPartition
 from plantkit.messaging.provision import ensure_topics
 from plantkit.testing.database import copied
 from plantkit.testing.fixtures import Signer
+from takt.errors import StackError
 from takt.stack.children import Children
 from tests.faults.harness import judging, keys, topics
+from tests.faults.harness import road as road_
 from tests.faults.harness.ledger import TABLES
 from tests.faults.harness.plant import SERVICE, Plant, ended
 from tests.faults.harness.processes import MODULES
 from tests.faults.harness.proxy import Proxy
+from tests.faults.harness.road import Road
 from tests.faults.harness.shop import Shop
 from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import COUNTERS, Writers
@@ -59,6 +63,42 @@ async def plant(
             parent=parent,
         )
         with ended(made):
+            yield made
+
+
+@pytest.fixture(scope="session")
+def road_parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
+    """Has imported all that stands on the road of a file."""
+    made = Children(road_.MODULES, tmp_path_factory.mktemp("road") / "parent.log")
+    made.spawn()
+    _wait_patiently(made)
+    yield made
+    made.close()
+
+
+def _wait_patiently(made: Children) -> None:
+    """As long as it lives: on a busy machine four services take longer to load than a stack may."""
+    for again in (True, True, False):
+        try:
+            made.wait_ready()
+        except StackError:
+            if not (again and made.is_alive):
+                raise
+        else:
+            return
+
+
+@pytest.fixture
+async def road(
+    postgres_server: str, kafka_bootstrap: str, _product_topics: None, road_parent: Children, tmp_path: Path
+) -> AsyncIterator[Road]:
+    """Nothing runs on it yet."""
+    with ExitStack() as databases:
+        own = {name: databases.enter_context(copied(postgres_server, name)) for name in road_.SERVICES}
+        with road_.travelled(
+            Road(databases=own, bootstrap=kafka_bootstrap, folder=tmp_path, parent=road_parent)
+        ) as made:
+            await made.stand_at_the_end()
             yield made
 
 
