@@ -113,6 +113,16 @@ async def test_a_broker_that_holds_something_is_left_as_it_is(machinery, event):
     assert len(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == 1
 
 
+async def test_nothing_new_is_told_to_a_log_that_has_lost_the_old(machinery, event, eventually):
+    await make_effects_table(machinery)
+    await fill(machinery, event, range(1, 2))
+    await machinery.fetch("UPDATE outbox SET published_at = clock_timestamp()")
+    await fill(machinery, event, range(2, 3))
+    async with messaging(machinery, event, [Loop.RELAY]) as made:
+        await eventually(lambda: "Run `takt replay`" in str(made.health()["relay"]["trouble"]))
+    assert await whole_topic(machinery.settings.kafka_bootstrap, event.topic) == []
+
+
 async def test_only_one_replay_runs_at_a_time(machinery, event):
     async with machinery.connect() as connection:
         await connection.execute("SELECT pg_advisory_lock(hashtextextended('takt replay of machinery', 0))")
