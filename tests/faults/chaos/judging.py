@@ -27,7 +27,7 @@ _STATE = """SELECT reason AS id FROM operations.ledger_entries l JOIN operations
             WHERE o.order_no = $1"""
 _EVENTS = "SELECT headers ->> 'ce_correlationid' AS id FROM operations.outbox WHERE key LIKE $1 || '/%' AND topic = $2"
 _ENTRIES = "SELECT entry ->> 'request_id' AS id FROM operations.audit_entries WHERE entry ->> 'outcome' = $1"
-_OUTBOX = "SELECT id::text, topic FROM {service}.outbox"
+_OUTBOX = "SELECT id::text FROM {service}.outbox"
 _OPERATIONS = """
 SELECT order_no || '/' || operation_no AS key, status, version, qty_good::int AS good, qty_scrap::int AS scrap,
        qty_processed::int AS processed, qty_desired::int AS desired,
@@ -57,7 +57,9 @@ class Times:
 
 async def verdicts(stack: Stack, floor: Floor, times: Times, history: Sequence[Op], least: int) -> list[Verdict]:
     """Commands against rows, rows against topics, topics against rows and read models, and the logs."""
+    kept = await _kept(stack)
     raw = await all_records(str(stack.status["kafka"]))
+    later = dict.fromkeys(await _kept(stack), Out.INFO)  # services tell of themselves, every few seconds
     rows = await _rows(stack, _OPERATIONS, floor.name)
     told = [one for one in raw if one.topic == OPERATIONS and one.key.decode().startswith(f"{floor.name}/")]
     newest = fold.fold(map(_state, told))
@@ -73,7 +75,7 @@ async def verdicts(stack: Stack, floor: Floor, times: Times, history: Sequence[O
         chain.unbroken(
             reports, {key: final[key] for key in floor.keys if key in final}, first=FIRST_REPORT, least=least
         ),
-        queue.account(await _kept(stack), [topics.headers_of(one)["ce_id"] for one in raw], least=2 * least),
+        queue.account(later | kept, [topics.headers_of(one)["ce_id"] for one in raw], least=2 * least),
         order.first_seen(map(_versioned, [one for one in raw if one.topic in (OPERATIONS, ITEMS)]), least=least),
         appends.exactly_once(await _booked(stack, floor), {key: final[key] - 2 for key in floor.keys}, least=least),
         fold.same({row["key"]: _shown(row) for row in rows}, newest, least=len(floor.keys)),

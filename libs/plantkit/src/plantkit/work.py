@@ -204,6 +204,8 @@ class Crew:
         failed = None if hand.cancelled() else hand.exception()
         if isinstance(failed, Fenced):
             log.warning("work.fenced", id=str(lease.id), epoch=lease.epoch)
+        elif _is_away(failed):
+            log.warning("work.waiting", id=str(lease.id), error=type(failed).__name__)
         elif failed is not None:
             log.error("work.failed", id=str(lease.id), attempts=lease.attempts, exc_info=failed)
 

@@ -1,8 +1,13 @@
 """Each log line is one JSON object with all the fields that design.md 9 and dashboards count on."""
 
 import json
+import logging
 import subprocess
 import sys
+
+from aiokafka.errors import KafkaConnectionError
+
+import plantkit.messaging.broker  # noqa: F401 - it tells FastStream's logger how to speak
 
 PROGRAM = """
 import logging
@@ -57,3 +62,13 @@ def test_a_library_with_a_format_of_its_own_speaks_ours_and_commands_no_terminal
 
     assert (foreign["logger"], foreign["level"]) == ("faststream", "warning")
     assert foreign["message"] == "a library's \x9b[31mown \u2028format\x85 \u202e\ue000\U000e0001"
+
+
+def test_a_broker_in_trouble_is_said_without_a_trace_and_a_bug_with_one(caplog):
+    quiet = logging.getLogger("plantkit.messaging.faststream")
+    for error in (KafkaConnectionError("away"), RuntimeError("a bug")):
+        quiet.error("Kafka error occurred", exc_info=error)
+
+    away, bug = caplog.records
+    assert (away.getMessage(), away.exc_info) == ("Kafka error occurred: KafkaConnectionError", None)
+    assert bug.exc_info is not None

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from plantkit.settings import ServiceSettings
@@ -11,6 +12,19 @@ from plantkit.settings import ServiceSettings
 BATCH_BYTES = 262_144
 _quiet = logging.getLogger("plantkit.messaging.faststream")  # FastStream's own logger writes lines that are not JSON
 _quiet.setLevel(logging.ERROR)
+
+
+class _WithoutTrace(logging.Filter):
+    """A broker in trouble is said by its kind: a trace means a bug, and dashboards count those."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, KafkaError):
+            record.msg, record.args, record.exc_info = f"{record.getMessage()}: {type(error).__name__}", (), None
+        return True
+
+
+_quiet.addFilter(_WithoutTrace())
 
 
 async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
