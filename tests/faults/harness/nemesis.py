@@ -27,7 +27,6 @@ from tests.faults.harness.links import Linked
 from tests.faults.harness.proxy import Weather
 
 BACK_S = 180.0
-SERVERS = ("kafka", "postgres")
 _REPLAY_S = 120.0
 _ENOUGH = 400
 """Sessions that no server of ours has room for."""
@@ -69,20 +68,29 @@ async def running(stack: Stack, name: str) -> psutil.Process:
 
 
 async def back(stack: Stack, name: str, instead_of: psutil.Process) -> None:
-    """The supervisor has started another process of this name; a server listens again."""
+    """The supervisor has started another process of this name; a server serves again."""
 
     async def replaced() -> bool:
         with suppress(LookupError):
-            return process(stack, name) != instead_of and (name not in SERVERS or listens(_port(stack, name)))
+            return process(stack, name) != instead_of and await _serves(stack, name)
         return False
 
     await until(replaced, BACK_S)
 
 
-def _port(stack: Stack, server: str) -> int:
-    """Of its own address, which is no link's."""
-    address = str(stack.status[server]).removeprefix("postgresql://").partition("/")[0]
-    return int(address.rpartition(":")[2])
+async def _serves(stack: Stack, name: str) -> bool:
+    """A database that recovers listens already; it is asked."""
+    if name == "postgres":
+        return await answers(stack)
+    return name != "kafka" or listens(int(str(stack.status["kafka"]).rpartition(":")[2]))
+
+
+async def answers(stack: Stack) -> bool:
+    """Whether the database does."""
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with stack.database() as connection:
+            return bool(await connection.fetchval("SELECT true"))
+    return False
 
 
 @dataclass
@@ -206,13 +214,7 @@ class BackendKilled:
             self.landed += 1
 
     async def heal(self) -> None:
-        await until(self._answers, BACK_S)
-
-    async def _answers(self) -> bool:
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            async with self.linked.stack.database() as connection:
-                return bool(await connection.fetchval("SELECT true"))
-        return False
+        await until(lambda: answers(self.linked.stack), BACK_S)
 
 
 @dataclass
