@@ -8,10 +8,12 @@ import random
 from collections.abc import Mapping, Sequence
 
 import asyncpg
+from aiokafka import AIOKafkaProducer
 
 from plantkit.db.machinery import SLOTS
+from plantkit.messaging.broker import BATCH_BYTES
 from plantkit.messaging.outbox import ROW, Marker, Outcome, Position, Reader
-from plantkit.messaging.publisher import Publisher, Ticket
+from plantkit.messaging.publisher import KafkaPublisher, Publisher, Ticket
 from plantkit.messaging.relay import Strategies, open_kafka_publisher
 from plantkit.settings import ServiceSettings
 
@@ -137,7 +139,25 @@ async def _open_hasty(settings: ServiceSettings, one_by_one: bool) -> Publisher:
     return HastyPublisher(await open_kafka_publisher(settings, one_by_one))
 
 
+async def _open_without_idempotence(settings: ServiceSettings, one_by_one: bool) -> Publisher:
+    """The client's own default: a batch whose acknowledgement was lost is sent again, and the broker takes it twice."""
+
+    async def connect() -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap.split(","),
+            acks="all",
+            request_timeout_ms=settings.kafka_request_timeout_ms,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=8 * BATCH_BYTES,
+        )
+        await producer.start()
+        return producer
+
+    return await KafkaPublisher.open(connect, settings.service, one_by_one=one_by_one)
+
+
 _skipping = _SkipLocked()
 POINTER = Strategies(reader=PointerReader, marker=PlainMarker, leases=EverySlot)
 SKIP_LOCKED = Strategies(reader=_skipping.reader, marker=_skipping.marker, leases=EverySlot)
 MARK_BEFORE_ACK = Strategies(publisher=_open_hasty)
+WITHOUT_IDEMPOTENCE = Strategies(publisher=_open_without_idempotence)
