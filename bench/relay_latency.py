@@ -18,7 +18,7 @@ from plantkit.db.writer import OUTBOX_COLUMNS
 from plantkit.ids import new_id
 from plantkit.messaging.wake import Announcer, Wake, channel_of
 
-_LATEST_S = 20.0
+_LATEST_S = 60.0
 _BEYOND = 1_000_000  # versions of these events lie above those of the backlog
 _COLUMNS = ", ".join(OUTBOX_COLUMNS)
 _PLACES = ", ".join(f"${number}" for number in range(1, len(OUTBOX_COLUMNS) + 1))
@@ -84,10 +84,9 @@ async def measure(commit: Commit, url: str, bootstrap: str, pace: Pace) -> dict[
     rows = await source.fetch(f"SELECT {_COLUMNS} FROM bench_rows ORDER BY version DESC LIMIT $1", pace.events)
     await source.close()
     arrived: dict[str, float] = {}
-    async with _reader(bootstrap) as reader, asyncio.timeout(pace.seconds + _LATEST_S):
-        reading = asyncio.create_task(_read(reader, arrived, pace.events))
+    async with _reader(bootstrap) as reader, asyncio.timeout(pace.seconds + _LATEST_S), asyncio.TaskGroup() as both:
+        both.create_task(_read(reader, arrived, pace.events))
         committed = await _write(commit, rows, pace)
-        await reading
     return _quantiles(sorted((arrived[id_] - moment) * 1000 for id_, moment in committed.items()))
 
 
