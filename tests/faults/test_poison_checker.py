@@ -37,12 +37,17 @@ def test_too_few_bad_records_prove_nothing() -> None:
 def test_a_wrong_table_is_convicted(kind: str) -> None:
     verdict = kept(TOLD, BAD, PLANTED[kind])
 
-    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, {kind})
+    assert verdict.truth is Truth.FALSE
+    assert verdict.kinds == frozenset({kind})
 
 
-@pytest.mark.parametrize("part", ["key", "value", "headers"])
-def test_every_part_counts(part: str) -> None:
-    other = {"key": b"k", "value": b"{ ", "headers": (("nam\ufffd", b"h"),)}
-    lying = [RIGHT[0]._replace(**{part: other[part]}), *RIGHT[1:]]
-
-    assert "altered" in kept(TOLD, BAD, lying).kinds
+@pytest.mark.parametrize(
+    "other",
+    [
+        RIGHT[0]._replace(key=b"k"),
+        RIGHT[0]._replace(value=b"{ "),
+        RIGHT[0]._replace(headers=(("nam\ufffd", b"h"),)),
+    ],
+)
+def test_every_part_counts(other: Raw) -> None:
+    assert "altered" in kept(TOLD, BAD, [other, *RIGHT[1:]]).kinds

@@ -9,11 +9,11 @@ from takt.demo import judge, landed, morning, show
 from takt.demo.load import load
 from takt.demo.plant import PLANT
 from takt.embedded.artifacts import locked, missing
-from takt.importing.show import console
 from takt.stack import status, supervisor
 from takt.stack.folder import DataFolder
 from takt.stack.plan import Options
 from takt.stack.report import Report
+from takt.terminal import console
 
 
 def run(data: Path, port: int | None, report: Report, *, once: bool) -> None:
