@@ -178,11 +178,12 @@ async def test_at_a_terminal_it_is_a_table_and_one_order(
     print(listed.stdout)
     assert listed.exit_code == 0
     assert all(
-        word in listed.stdout for word in (line["id"], "imports.files", "envelope.missing", "1 records lie aside")
+        word in listed.stdout
+        for word in (line["id"], "imports.files", "envelope.missing", "1 record aside: 1 failed, 0 waiting behind.")
     )
     assert "\x1b" not in listed.stdout
     again = takt_redrive(stack, "--service", "imports")
-    assert (again.exit_code, again.stdout) == (0, "imports: 1 records of 1 keys are tried again.\n")
+    assert (again.exit_code, again.stdout) == (0, "imports: 1 record of 1 key sent on.\n")
     nothing = takt_redrive(stack, "--group", "nobody.here")
     assert (nothing.exit_code, nothing.stdout) == (0, "Nothing that matches is parked.\n")
 

@@ -24,7 +24,7 @@ def lines(found: Sequence[Mapping[str, Any]], away: Sequence[str]) -> None:
             table.add_row(*map(plain, _cells(line)))
         out.print(table)
     heads = sum(line["reason_code"] != "event.behind-parked" for line in found)
-    out.print(f"{len(found)} records lie aside; {heads} of them failed, {len(found) - heads} wait behind those.")
+    out.print(f"{_some(len(found), 'record')} aside: {heads} failed, {len(found) - heads} waiting behind.")
     for name in away:
         out.print(f"{name} does not answer: what lies aside there is not in this list.")
 
@@ -44,12 +44,16 @@ def redriven(answers: Sequence[Mapping[str, Any]]) -> None:
     out = console()
     for one in answers:
         if one["records"]:
-            out.print(f"{one['service']}: {one['records']} records of {one['keys']} keys are tried again.")
+            out.print(f"{one['service']}: {_some(one['records'], 'record')} of {_some(one['keys'], 'key')} sent on.")
         if one["left"]:
-            out.print(f"{one['service']}: {one['left']} more match; run it again for those.")
+            out.print(f"{one['service']}: {one['left']} more to send on; run it again for those.")
     if not any(one["records"] for one in answers):
         out.print("Nothing that matches is parked.")
 
 
 def discarded(id_: str) -> None:
     console().print(f"{id_} is given up; what waited behind it goes on.")
+
+
+def _some(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
