@@ -29,6 +29,7 @@ def test_an_account_of_every_row_passes() -> None:
         ({}, {"unended"}),
         (account(state="committing"), {"unended"}),
         (account(state="failed"), {"unended"}),
+        (account(rows=[*ROWS, ROWS[0]], state="committing"), {"unended", "doubled"}),
         (account(rows=ROWS[1:]), {"missing"}),
         (account(rows=[*ROWS, ROWS[0]]), {"doubled"}),
         (account(rows=[*ROWS, (9, "created")]), {"stranger"}),

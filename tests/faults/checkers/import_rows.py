@@ -39,6 +39,7 @@ def accounted(files: Mapping[str, File], accounts: Mapping[str, Account], *, lea
 def _account(file: File, account: Account | None) -> Iterator[Anomaly]:
     if account is None or account.state != DONE:
         yield Anomaly("unended", f"{file.name} is {'nowhere' if account is None else account.state}")
+    if account is None:
         return
     expected = {**dict.fromkeys(file.keys, "created"), **dict.fromkeys(file.wrong, "rejected")}
     listed = Counter(number for number, _ in account.rows)

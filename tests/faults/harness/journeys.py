@@ -20,22 +20,15 @@ _ENDS_WITHIN_S = 60.0
 
 
 async def journey(road: Road, files: Sequence[tuple[str, int]], *, within_s: float = _ENDS_WITHIN_S) -> list[Verdict]:
-    """All files set out one after the other and travel together. Those that do not end in time are judged so."""
+    """All files travel together. Those that do not end in time are judged as they are then."""
     sheets = [sheet(f"{road.name}-{name}", rows) for name, rows in files]
     since = await topics.ends(road.bootstrap, [ITEMS])
     planner = await Planner.signed_in(road)
     known = {file.name: file for file, _ in sheets}
-    accounts: dict[str, Account] = {}
-    with suppress(TimeoutError):
-        async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
-            for file, content in sheets:
-                group.create_task(_one(planner, file, content, accounts))
+    travelling = [planner.imported(file.name, content, within_s) for file, content in sheets]
+    accounts = dict(zip(known, await asyncio.gather(*travelling), strict=True))
     await planner.client.aclose()
     return await _judged(road, known, accounts, since)
-
-
-async def _one(planner: Planner, file: File, content: bytes, accounts: dict[str, Account]) -> None:
-    accounts[file.name] = await planner.imported(file.name, content)
 
 
 async def _judged(

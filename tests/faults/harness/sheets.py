@@ -1,6 +1,7 @@
 """Files of items, what their rows are, and a careful client who hands them in and asks what became of them."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -43,16 +44,17 @@ class Planner:
         client.headers["authorization"] = f"Bearer {tokens.json()['access_token']}"
         return cls(client)
 
-    async def imported(self, name: str, content: bytes) -> Account:
+    async def imported(self, name: str, content: bytes, within_s: float) -> Account:
+        """What the import says when it has ended, or when the time is over."""
         location = await self._handed_in(name, content)
-        found = await self._ended(location)
+        found = await self._ended(location, time.monotonic() + within_s)
         totals = {state: count for state, count in found["totals"].items() if count}
         return Account(state=found["state"], rows=await self._rows(location), totals=totals)
 
-    async def _ended(self, location: str) -> dict[str, Any]:
+    async def _ended(self, location: str, deadline: float) -> dict[str, Any]:
         while True:
             found: dict[str, Any] = (await _insisted(self.client, "GET", location, (200,))).json()
-            if found["state"] in _ENDED:
+            if found["state"] in _ENDED or time.monotonic() > deadline:
                 return found
             await asyncio.sleep(_REST_S)
 
