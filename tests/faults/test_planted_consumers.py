@@ -53,7 +53,7 @@ async def copied_after_the_inbox_forgot(plant: Plant, sent: Ticks, consumers: st
 
 async def _killed(plant: Plant, consumers: str | None, crash: str) -> int:
     victim = plant.messaging("consumers", consumers=consumers, crash=crash)
-    code = await victim.ended(within_s=10)
+    code = await victim.ended(within_s=40)
     plant.messaging("consumers", consumers=consumers)
     return int(code == KILLED)
 
