@@ -190,8 +190,8 @@ def of_the_place() -> Iterator[tuple[str, Corruption]]:
         yield f"index {name}", put("seq", value)
     for size in (42, 44, 86, 21, 1, 0):
         yield f"size {size}", signed("size", size)
-    for root in ("", "0" * 64, noise, one["hash"]):
-        yield f"root {root[:4]}", signed("root", root)
+    for word, root in (("empty", ""), ("zeroes", "0" * 64), ("noise", noise), ("of a leaf", one["hash"])):
+        yield f"root {word}", signed("root", root)
     yield "wrong leaf", put("hash", noise)
     yield "another's link", put("link", bundle()["versions"][0]["link"])
     for number, text in enumerate(flips(one["link"])):
