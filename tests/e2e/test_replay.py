@@ -68,12 +68,13 @@ async def plant(client: httpx.AsyncClient, stack: Stack) -> Plant:
 
 
 async def lose_the_disk(stack: Stack) -> None:
-    """Kill the broker and delete its folder; the launcher starts it again."""
+    """Take the broker away from its folder and kill it. The launcher is quick: nothing is deleted where it looks."""
     pid, log = status.read(stack.data)["pids"]["kafka"], stack.data / "logs" / "kafka.log"
     starts = log.read_text(errors="replace").count(_STARTED)
+    lost = (stack.data / "kafka" / "broker-0").rename(stack.data / "kafka" / "lost")
     os.kill(pid, signal.SIGKILL)
     await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
-    shutil.rmtree(stack.data / "kafka" / "broker-0")
+    shutil.rmtree(lost)
 
     async def back() -> bool:
         return log.read_text(errors="replace").count(_STARTED) > starts
@@ -214,9 +215,11 @@ class Shift:
     async def on(self) -> AsyncIterator[None]:
         """Until the end of the block, and what is under way then."""
         working = asyncio.create_task(self.work())
-        yield
-        self._over.set()
-        await working
+        try:
+            yield
+        finally:
+            self._over.set()
+            await working
 
     async def is_on_the_card(self, stack: Stack) -> bool:
         """Every booking that was acknowledged, the first one of the plant too, and none that was never sent."""
