@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 import uvloop
 from pydantic import BaseModel
 
@@ -73,6 +74,7 @@ async def consume() -> None:
 
 
 if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # our output is for the parent alone
     say("ready")
     sys.stdin.readline()
     uvloop.run(consume())

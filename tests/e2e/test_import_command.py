@@ -144,12 +144,17 @@ def large(tmp_path: Path) -> Path:
 
 def test_who_goes_away_leaves_the_import_running(stack: Stack, large: Path) -> None:
     command = [*IMPORT, str(large), "--template", "items", "--data", str(stack.data)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
-        assert running.stderr is not None
-        assert "uploaded" in running.stderr.readline()
-        running.send_signal(signal.SIGINT)
-        said = running.stderr.read()
-        assert running.wait(20) == 130
+    worker = status.read(stack.data)["pids"]["imports-worker"]
+    os.kill(worker, signal.SIGSTOP)  # so that the import cannot end first
+    try:
+        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as running:
+            assert running.stderr is not None
+            assert "uploaded" in running.stderr.readline()
+            running.send_signal(signal.SIGINT)
+            said = running.stderr.read()
+            assert running.wait(20) == 130
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
     assert "goes on without you" in said
     address = said.strip().rpartition(" ")[2]

@@ -7,7 +7,7 @@ import struct
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -172,6 +172,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(JSON)
 @example({"a": -0.0, "b": [1e21, 1e-7, 0.1]})
 def test_canonical_content_reads_as_the_same_and_is_one_text(value):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_hex, token_urlsafe
 
 import pytest
 
@@ -18,6 +18,7 @@ GOOD: Mapping[str, str] = {
     "TAKT_RECORDS_JWKS_URL": "http://127.0.0.1:8000/.well-known/jwks.json",
     "TAKT_RECORDS_CURSOR_SECRET": token_hex(16),
     "TAKT_RECORDS_CONSISTENCY_SECRET": token_hex(16),
+    "TAKT_RECORDS_AUDIT_KEY": token_urlsafe(32),
 }
 
 

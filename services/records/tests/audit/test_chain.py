@@ -43,13 +43,14 @@ async def test_a_stream_counts_without_gaps_and_each_entry_names_the_one_before(
 async def test_what_comes_twice_is_chained_once_also_when_the_inbox_has_forgotten_it(
     arrive: Chained, database: TestDatabase
 ) -> None:
-    told = [entry("gateway", number=number) for number in range(5)]
+    told, before = [entry("gateway", number=number) for number in range(5)], len(await rows(database, "gateway"))
     await arrive(*told, *told)
     async with database.connect("owner") as connection:
         await connection.execute("DELETE FROM inbox")
     await arrive(*reversed(told))
 
-    assert [row["subject"] for row in await rows(database, "gateway")] == [f"WO-{number}/0010" for number in range(5)]
+    chained = (await rows(database, "gateway"))[before:]
+    assert [row["subject"] for row in chained] == [f"WO-{number}/0010" for number in range(5)]
 
 
 async def test_sixteen_at_once_make_one_chain(arrive: Chained, database: TestDatabase) -> None:

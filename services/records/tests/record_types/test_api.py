@@ -73,7 +73,12 @@ async def test_another_title_is_no_new_schema_and_the_same_again_is_silence(
 
 
 REFUSED: list[tuple[Json, int, str, list[tuple[str, str]]]] = [
-    ({"content_schema": {**SCHEMA, "required": ["result", "on"]}}, 409, "record-type.schema-incompatible", []),
+    (
+        {"content_schema": {**SCHEMA, "required": ["result", "on"]}},
+        409,
+        "record-type.schema-incompatible",
+        [("/content_schema/required", "field.narrower")],
+    ),
     (
         {"content_schema": {"type": "array"}},
         422,

@@ -105,13 +105,13 @@ def test_a_refusal_does_not_repeat_what_it_is_about() -> None:
 )  # fmt: skip
 def test_the_worst_content_costs_little_and_is_still_told_what_is_wrong(schema: Json, content: Json) -> None:
     text = types.checked(schema)
-    started = time.perf_counter()
+    started = time.process_time()
 
     with pytest.raises(ContentRefused) as refused:
         checked(content, text)
 
     assert refused.value.errors
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_long_lists_of_errors_are_cut() -> None:

@@ -107,12 +107,18 @@ def secrets(
     typer.echo(f"{len(written)} secrets in {folder}; the first sign-in's password is in gateway_admin_password")
 
 
-@app.command(context_settings=_PASS_ON)
-def chaos(rest: Rest = None) -> None:
-    """Put faults into a test stack, from a seed, and judge: `takt chaos --seed N --minutes M [--data DIR]`."""
+@app.command()
+def chaos(
+    *,
+    seed: Annotated[int, typer.Option(help="the same seed, the same faults")] = 1,
+    minutes: Annotated[float, typer.Option(help="of load; draining and judging come after")] = 2.0,
+    data: Annotated[Path | None, typer.Option(help="a running stack, started with `takt up --test`")] = None,
+) -> None:
+    """Put faults into a test stack, from a seed, and judge. Without --data the stack is one of its own."""
     from takt.work.tools import python
 
-    raise typer.Exit(python("-m", "tests.faults.chaos", *(rest or ())))
+    chosen = [] if data is None else ["--data", str(data.absolute())]
+    raise typer.Exit(python("-m", "tests.faults.chaos", "--seed", str(seed), "--minutes", str(minutes), *chosen))
 
 
 @app.command(context_settings=_PASS_ON)
