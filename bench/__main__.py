@@ -6,8 +6,10 @@ Exit 1: a must was missed.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench import commands, consume, imports, relay, report, visible
+from bench.report import Round, Verdict
 
 
 def main() -> int:
@@ -26,36 +28,28 @@ def _commands(given: argparse.Namespace) -> int:
     pace = commands.Pace(given.rounds, given.seconds, given.connections)
     rounds, verdicts = commands.run(pace)
     title = f"commands: {pace.rounds} rounds of {pace.seconds:g} s, {pace.connections} connections; "
-    print(report.render(title + commands.describe(rounds), "commands/s", rounds, verdicts))
-    report.write(given.json, "commands", rounds, verdicts, pace=vars(pace))
-    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+    return _judged(given, title + commands.describe(rounds), "commands/s", rounds, verdicts, pace=vars(pace))
 
 
 def _consume(given: argparse.Namespace) -> int:
     amount = consume.Amount(given.rounds, given.rows, given.keys)
     rounds, verdicts = consume.run(amount)
     title = f"consume: {amount.rounds} rounds of {amount.rows:,} records; few keys are {amount.keys:,}"
-    print(report.render(title, "events/s", rounds, verdicts))
-    report.write(given.json, "consume", rounds, verdicts, amount=vars(amount))
-    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+    return _judged(given, title, "events/s", rounds, verdicts, amount=vars(amount))
 
 
 def _imports(given: argparse.Namespace) -> int:
     amount = imports.Amount(given.rounds, given.rows)
     rounds, verdicts = imports.run(amount)
     title = f"imports: {amount.rounds} rounds of {amount.rows:,} rows x 12 columns"
-    print(report.render(title, "rows/s", rounds, verdicts))
-    report.write(given.json, "imports", rounds, verdicts, amount=vars(amount))
-    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+    return _judged(given, title, "rows/s", rounds, verdicts, amount=vars(amount))
 
 
 def _relay(given: argparse.Namespace) -> int:
     amount = relay.Amount(given.rounds, given.rows, given.aggregates)
     rounds, verdicts = relay.run(amount)
     title = f"relay: {amount.rounds} rounds of {amount.rows:,} rows over {amount.aggregates:,} aggregates"
-    print(report.render(title, "events/s", rounds, verdicts))
-    report.write(given.json, "relay", rounds, verdicts, amount=vars(amount))
-    return 0 if all(verdict.is_met for verdict in verdicts) else 1
+    return _judged(given, title, "events/s", rounds, verdicts, amount=vars(amount))
 
 
 def _visible(given: argparse.Namespace) -> int:
@@ -66,6 +60,15 @@ def _visible(given: argparse.Namespace) -> int:
     limits = {"must_ms": visible.MUST_MS, "aim_ms": visible.AIM_MS}
     report.write(given.json, "visible", rounds, [], pace=vars(pace), p99=limits)
     return 0 if visible.is_met(rounds) else 1
+
+
+def _judged(
+    given: argparse.Namespace, title: str, unit: str, rounds: list[Round], verdicts: list[Verdict], **asked: Any
+) -> int:
+    """Prints the table, keeps the JSON; 0 when every must is met."""
+    print(report.render(title, unit, rounds, verdicts))
+    report.write(given.json, given.bench, rounds, verdicts, **asked)
+    return 0 if all(verdict.is_met for verdict in verdicts) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
