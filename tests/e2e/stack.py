@@ -55,11 +55,14 @@ class Stack:
         """What a service has logged so far. Only a line feed ends a line."""
         return [line for line in (self.data / "logs" / f"{service}.log").read_text().split("\n") if line]
 
+    @property
+    def superuser_url(self) -> str:
+        return str(self.status["postgres"]).replace("://", f"://postgres:{self.secret('postgres')}@")
+
     @asynccontextmanager
     async def database(self) -> AsyncIterator[asyncpg.Connection]:
         """A superuser's connection, to look with."""
-        url = str(self.status["postgres"]).replace("://", f"://postgres:{self.secret('postgres')}@")
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(self.superuser_url)
         try:
             yield connection
         finally:

@@ -33,8 +33,7 @@ async def landed(door: httpx.AsyncClient, stack: Stack) -> tuple[Sheet, Imported
 
 
 def asked(stack: Stack) -> dict[str, str]:
-    url = str(stack.status["postgres"]).replace("://", f"://postgres:{stack.secret('postgres')}@")
-    return {"postgres": url, "kafka": str(stack.status["kafka"])}
+    return {"postgres": stack.superuser_url, "kafka": str(stack.status["kafka"])}
 
 
 async def test_what_happened_is_agreed_upon(landed: tuple[Sheet, Imported], stack: Stack) -> None:

@@ -257,9 +257,7 @@ class RowLocked:
     _holder: asyncpg.Connection | None = None
 
     async def land(self) -> None:
-        stack = self.linked.stack
-        url = str(stack.status["postgres"]).replace("://", f"://postgres:{stack.secret('postgres')}@")
-        self._holder = await asyncpg.connect(url)
+        self._holder = await asyncpg.connect(self.linked.stack.superuser_url)
         await self._holder.execute("BEGIN")
         query = "SELECT count(*) FROM (SELECT FROM operations.operations WHERE order_no = $1 FOR UPDATE) AS locked"
         self.landed += bool(await self._holder.fetchval(query, self.order_no))
