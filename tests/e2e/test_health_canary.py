@@ -22,6 +22,8 @@ from tests.e2e.stack import SERVICES, Stack, until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 Hay = dict[str, bytes]
+Trail = dict[tuple[str, str], int]
+"""How often which outcome of which action was audited."""
 Json = dict[str, Any]
 RECORDS, TYPES = f"{API}/records", f"{API}/record-types"
 SCHEMA: Final = {
@@ -90,8 +92,8 @@ class Planted:
 
 
 @pytest.fixture(scope="module")
-async def plant(stack: Stack, door: httpx.AsyncClient) -> tuple[Planted, Planted, Hay]:
-    """A health record, a general one, and all that the plant holds after both have lived."""
+async def plant(stack: Stack, door: httpx.AsyncClient) -> tuple[Planted, Planted, Hay, Trail]:
+    """A health record, a general one, all that the plant holds after both have lived, and the first one's trail."""
     health = Planted(stack, door, "health", Role.HEALTH)
     general = Planted(stack, door, "general", Role.QUALITY)
     async with listening(stack, Role.VIEWER) as everyone, listening(stack, Role.ADMIN) as administrators:
@@ -105,8 +107,10 @@ async def plant(stack: Stack, door: httpx.AsyncClient) -> tuple[Planted, Planted
         await until(lambda: arrived(tables, health, general), 30)
         hay = {name: bytes(told) for name, told in streams.items()}
         hay |= await in_tables(tables, (health.word, general.word)) | await in_topics(stack)
+        await until(lambda: is_chained(tables, health), 30)
+        trail = await trail_of(tables, health)
     hay |= in_logs(stack) | await in_metrics(stack)
-    return health, general, hay
+    return health, general, hay, trail
 
 
 @asynccontextmanager
@@ -160,6 +164,20 @@ async def in_tables(tables: asyncpg.Connection, words: tuple[str, ...]) -> Hay:
     return found
 
 
+async def trail_of(tables: asyncpg.Connection, planted: Planted) -> Trail:
+    rows = await tables.fetch(
+        "SELECT entry ->> 'outcome' AS outcome, entry ->> 'action' AS action, count(*) AS times"
+        " FROM records.audit_entries WHERE entry::text LIKE '%' || $1 || '%' GROUP BY 1, 2",
+        planted.id,
+    )
+    return {(row["outcome"], row["action"]): row["times"] for row in rows}
+
+
+async def is_chained(tables: asyncpg.Connection, planted: Planted) -> bool:
+    """Whether what was done last has reached the trail, and so all before it."""
+    return ("refused", f"GET {planted.path}") in await trail_of(tables, planted)
+
+
 async def in_topics(stack: Stack) -> Hay:
     """Every record of every topic: key, value and headers; and what the broker has on its disk."""
     found: Hay = {}
@@ -201,15 +219,15 @@ def holding(hay: Mapping[str, bytes], word: str) -> set[str]:
 
 
 async def test_the_word_of_a_health_record_is_nowhere_but_with_its_owner(
-    plant: tuple[Planted, Planted, Hay],
+    plant: tuple[Planted, Planted, Hay, Trail],
 ) -> None:
-    health, _, hay = plant
+    health, _, hay, _ = plant
 
     assert holding(hay, health.word) == HOME
 
 
-async def test_the_search_finds_the_word_of_a_general_record(plant: tuple[Planted, Planted, Hay]) -> None:
-    _, general, hay = plant
+async def test_the_search_finds_the_word_of_a_general_record(plant: tuple[Planted, Planted, Hay, Trail]) -> None:
+    _, general, hay, _ = plant
 
     found = holding(hay, general.word)
 
@@ -220,9 +238,9 @@ async def test_the_search_finds_the_word_of_a_general_record(plant: tuple[Plante
     assert not any(where.startswith(("log ", "metrics ")) for where in found), "bodies are in no log"
 
 
-async def test_logs_and_metrics_were_looked_through(plant: tuple[Planted, Planted, Hay]) -> None:
+async def test_logs_and_metrics_were_looked_through(plant: tuple[Planted, Planted, Hay, Trail]) -> None:
     """No body is ever logged, so what shows that the logs are there is the path of the record."""
-    health, _, hay = plant
+    health, _, hay, _ = plant
 
     found = holding(hay, health.id)
 
@@ -231,18 +249,10 @@ async def test_logs_and_metrics_were_looked_through(plant: tuple[Planted, Plante
     assert all(b"takt_http_requests_total" in hay[f"metrics of {service}"] for service in SERVICES)
 
 
-async def test_the_trail_tells_who_saw_it_and_who_was_refused(
-    plant: tuple[Planted, Planted, Hay], tables: asyncpg.Connection
-) -> None:
-    health, _, _ = plant
+async def test_the_trail_tells_who_saw_it_and_who_was_refused(plant: tuple[Planted, Planted, Hay, Trail]) -> None:
+    health, _, _, trail = plant
 
-    rows = await tables.fetch(
-        "SELECT entry ->> 'outcome' AS outcome, entry ->> 'action' AS action, count(*) AS times"
-        " FROM records.audit_entries WHERE entry::text LIKE '%' || $1 || '%' GROUP BY 1, 2",
-        health.id,
-    )
-
-    assert {(row["outcome"], row["action"]): row["times"] for row in rows} == {
+    assert trail == {
         ("changed", "records.record.created"): 1,
         ("changed", "records.record.revised"): 2,
         ("changed", "records.record.deleted"): 1,
@@ -253,9 +263,9 @@ async def test_the_trail_tells_who_saw_it_and_who_was_refused(
 
 
 async def test_the_event_leads_to_the_version_that_it_does_not_carry(
-    plant: tuple[Planted, Planted, Hay], stack: Stack, door: httpx.AsyncClient
+    plant: tuple[Planted, Planted, Hay, Trail], stack: Stack, door: httpx.AsyncClient
 ) -> None:
-    health, _, _ = plant
+    health, _, _, _ = plant
     records = await all_records(str(stack.status["kafka"]), "takt.records.record")
     of_it = [dict(one.headers) for one in records if one.key == health.id.encode()]
 

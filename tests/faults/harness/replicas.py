@@ -16,6 +16,7 @@ from tests.faults.harness.processes import Child
 from tests.faults.harness.proxy import Link, Proxy, Way, Weather
 
 Trouble = Callable[["Replica"], Awaitable[int]]
+_TRIES = 5  # it may befall a replica that nobody is talking to just then
 _PAUSE_S = 3.5
 _MOMENT_S = 0.4
 _END_SESSIONS = """
@@ -124,5 +125,9 @@ async def _befall(among: Sequence[Replica], dice: random.Random, landed: Counter
         round_ = list(EVERY.items())
         dice.shuffle(round_)
         for name, trouble in round_:
-            landed[name] += await trouble(dice.choice(among))
-            await asyncio.sleep(rest_s)
+            for _ in range(_TRIES):
+                hit = await trouble(dice.choice(among))
+                landed[name] += hit
+                await asyncio.sleep(rest_s)
+                if hit:
+                    break
