@@ -48,6 +48,17 @@ Text = Annotated[
     StringConstraints(min_length=1, max_length=2000, pattern=_LINE),
     Field(description="Free words; one line."),
 ]
+Phone = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=40, pattern=r"^\+?[0-9(][0-9 ()/.-]*[0-9]$"),
+    Field(description="Phone number: digits with blanks or signs between them.", examples=["+49 40 123456"]),
+]
+# In capitals, because a plate is one vehicle's however it is written.
+Plate = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=20, pattern=r"^[A-ZÄÖÜ0-9]+([ -][A-ZÄÖÜ0-9]+)*$"),
+    Field(description="Number plate, in capitals.", examples=["HH TK 1234"]),
+]
 
 _DECIMAL: Final = r"[0-9]{1,12}(\.[0-9]{1,6})?"
 _SIGNED: Final = re.compile(f"-?{_DECIMAL}")

@@ -198,7 +198,8 @@ def _values(prefix: str, columns: Sequence[Column[Any]], extra: Sequence[str] = 
 
 @cache
 def names_of(table: Table) -> tuple[str, ...]:
-    return tuple(c.name for c in table.columns if c.computed is None)
+    """Columns that we write; the others the database gives."""
+    return tuple(c.name for c in table.columns if c.computed is None and c.identity is None)
 
 
 def _named(name: str, type_: TypeEngine[Any]) -> Any:

@@ -111,8 +111,12 @@ class Importer:
             try:
                 async with savepoint(tx.connection):
                     return await self._apply(tx, target, sent, lock=attempt > 0)
-            except (Overtaken, asyncpg.UniqueViolationError):
+            except Overtaken:
                 continue
+            except asyncpg.UniqueViolationError as taken:
+                if not target.is_another_rule(taken):
+                    continue
+                return [await self._carefully(tx, target, one) for one in sent]
             except _RULES:
                 return [await self._carefully(tx, target, one) for one in sent]
         raise Busy("Others kept changing the rows of an import.")

@@ -97,5 +97,7 @@ def _naming(column: str, table: Table) -> Compiled:
 
 
 def _business_key(table: Table) -> list[Column[Any]]:
-    unique = next((found for found in table.constraints if isinstance(found, UniqueConstraint)), None)
-    return list(table.primary_key.columns if unique is None else unique.columns)
+    """Of several unique constraints the one whose columns stand first."""
+    unique = [list(found.columns) for found in table.constraints if isinstance(found, UniqueConstraint)]
+    order = list(table.columns)
+    return min(unique, key=lambda columns: order.index(columns[0]), default=list(table.primary_key.columns))

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Column, String, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import BigInteger, Column, Identity, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.tx import Tx
@@ -33,6 +33,16 @@ class Archivable(Aggregate):
     __abstract__ = True
 
     archived_at: Mapped[datetime | None]
+
+
+class Bookable(Archivable):
+    """What is in one place at a time. Constraints that keep it so know it by `no`, which stays inside the service:
+    `EXCLUDE USING gist (int8range(no, no, '[]') WITH &&, during WITH &&)` needs a number.
+    """
+
+    __abstract__ = True
+
+    no: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True, index=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +147,8 @@ class Resource(Generic[F, S]):
             yield f"no unique constraint on {', '.join(self.contract.key)}"
 
     def _is_orphan(self, column: Column[Any]) -> bool:
-        """Columns that nobody reads. A slice may keep what only its rules need."""
-        return not self.facts and column.name not in self.contract.state.model_fields
+        """Columns that nobody reads. A slice may keep what only its rules need, the database what it gives itself."""
+        return not self.facts and column.identity is None and column.name not in self.contract.state.model_fields
 
     def _misfits(self) -> Iterator[str]:
         """Fields that their column could not hold."""

@@ -7,7 +7,9 @@ from inspect import iscoroutinefunction
 from operator import itemgetter
 from typing import Any, Final
 
+import asyncpg
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.db.row import Values, columns_of
@@ -43,6 +45,15 @@ class Target:
         self._nullable = frozenset(column.field for column in self.template.columns if column.nullable)
         self._checks_whole = has_rules(resource.contract.fields)
         self.has_rules = bool(resource.rules) or self._checks_whole
+
+    def is_another_rule(self, taken: asyncpg.UniqueViolationError) -> bool:
+        """Whether what is taken is no business key: then no second look will find the row that has it."""
+        return taken.table_name == self.table.name and taken.constraint_name != self._key_rule
+
+    @cached_property
+    def _key_rule(self) -> str | None:
+        unique = (found for found in self.table.constraints if isinstance(found, UniqueConstraint))
+        return next(str(found.name) for found in unique if {*found.columns.keys()} == {*self.key})
 
     @cached_property
     def _blank(self) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ class Imports(ResourceCase):
     """Part of the suite. Rows go to the owner's consumer, as the imports service sends them."""
 
     async def land(self, *rows: Body, **given: Any) -> RowResults:
-        return await self.imports.send(self.plural, rows, **given)
+        return await self.imports.send(self.plural, rows, roles=(self.resource.write,), **given)
 
     async def test_a_row_becomes_one(self) -> None:
         body = self.fresh()

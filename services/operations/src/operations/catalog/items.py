@@ -1,6 +1,6 @@
 """Items: what the service keeps of them."""
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
@@ -12,7 +12,11 @@ class ItemRow(Archivable, Aggregate):
     """What is made, moved or used up."""
 
     __tablename__ = "items"
-    __table_args__ = (UniqueConstraint("code"), {"comment": "What is made, moved or used up"})
+    __table_args__ = (
+        UniqueConstraint("code"),
+        Index(None, "category"),
+        {"comment": "What is made, moved or used up"},
+    )
 
     code: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))

@@ -4,11 +4,11 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
-from plantkit.resources.resource import Archivable, Resource
+from plantkit.resources.resource import Bookable, Resource
 from takt_contracts.operations.machines import MACHINE
 
 
-class MachineRow(Archivable, Aggregate):
+class MachineRow(Bookable, Aggregate):
     """The physical assets that stand at workplaces."""
 
     __tablename__ = "machines"

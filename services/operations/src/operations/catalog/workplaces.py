@@ -1,6 +1,6 @@
 """Workplaces: what the service keeps of them."""
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
@@ -12,7 +12,7 @@ class WorkplaceRow(Archivable, Aggregate):
     """Where operations are done."""
 
     __tablename__ = "workplaces"
-    __table_args__ = (UniqueConstraint("code"), {"comment": "Where operations are done"})
+    __table_args__ = (UniqueConstraint("code"), Index(None, "area"), {"comment": "Where operations are done"})
 
     code: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))

@@ -1,0 +1,27 @@
+"""Employees: what the service keeps of them."""
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from operations.db import Aggregate
+from plantkit.resources.resource import Bookable, Resource
+from takt_contracts.operations.employees import EMPLOYEE
+
+
+class EmployeeRow(Bookable, Aggregate):
+    """Who does the work."""
+
+    __tablename__ = "employees"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        Index(None, "name"),
+        Index(None, "workplace"),
+        {"comment": "Who does the work"},
+    )
+
+    code: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(200))
+    workplace: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.workplaces.code"))
+
+
+EMPLOYEES = Resource(EMPLOYEE, EmployeeRow, search=("code", "name"))
