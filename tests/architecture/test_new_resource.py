@@ -12,9 +12,9 @@ from takt.workspace import WorkError, root
 from tests.architecture import copies
 
 MADE = (
-    "libs/contracts/src/takt_contracts/operations/terminals.py",
-    "services/operations/src/operations/catalog/terminals.py",
-    "services/operations/tests/catalog/test_terminals.py",
+    "libs/contracts/src/takt_contracts/operations/storage_bins.py",
+    "services/operations/src/operations/catalog/storage_bins.py",
+    "services/operations/tests/catalog/test_storage_bins.py",
 )
 
 
@@ -33,14 +33,14 @@ def run(workspace: Path, *argv: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.db
 @pytest.mark.timeout(300)
 def test_the_new_suite_passes(workspace):
-    made = run(workspace, "takt", "new-resource", "operations", "terminal")
+    made = run(workspace, "takt", "new-resource", "operations", "storage-bin")
     assert made.returncode == 0, made.stderr
     assert all((workspace / name).is_file() for name in MADE)
 
     suite = run(workspace, "pytest", "-q", "-p", "no:cacheprovider", MADE[-1])
     assert suite.returncode == 0, suite.stdout[-3000:]
 
-    again = run(workspace, "takt", "new-resource", "operations", "terminal")
+    again = run(workspace, "takt", "new-resource", "operations", "storage-bin")
     assert again.returncode == 1
     assert "exists already" in again.stderr
 
