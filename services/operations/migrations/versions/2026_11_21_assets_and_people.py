@@ -1,7 +1,7 @@
 """Add equipment, employees, terminals, drivers, trucks and trailers, and number what may be booked.
 
-Why:    work is done by people with gauges, and transports need a driver, a truck and a trailer. Whoever or whatever is in
-        one place at a time has a number: exclusion constraints compare it without an extension.
+Why:    work is done by people with gauges, and transports need a driver, a truck and a trailer. Whoever or whatever is
+        in one place at a time has a number: exclusion constraints compare it without an extension.
 Phase:  expand.
 Locks:  new tables; `machines` is rewritten with a number a row, `items` and `workplaces` gain an index. All three are
         small; gives up after 3 s rather than queue behind a long read.
