@@ -1,4 +1,4 @@
-"""`python -m bench commands|consume|imports|relay|visible`: run, print the table, keep the JSON.
+"""`python -m bench commands|consume|imports|lists|relay|seed-claims|visible`: run, print the table, keep the JSON.
 
 Exit 1: a must was missed.
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import commands, consume, imports, relay, report, visible
+from bench import commands, consume, imports, lists, relay, report, seed_claims, visible
 from bench.report import Round, Verdict
 
 
@@ -18,7 +18,9 @@ def main() -> int:
         "commands": _commands,
         "consume": _consume,
         "imports": _imports,
+        "lists": _lists,
         "relay": _relay,
+        "seed-claims": _seed_claims,
         "visible": _visible,
     }
     return benches[given.bench](given)
@@ -43,6 +45,22 @@ def _imports(given: argparse.Namespace) -> int:
     rounds, verdicts = imports.run(amount)
     title = f"imports: {amount.rounds} rounds of {amount.rows:,} rows x 12 columns"
     return _judged(given, title, "rows/s", rounds, verdicts, amount=vars(amount))
+
+
+def _lists(given: argparse.Namespace) -> int:
+    amount = lists.Amount(given.rounds, given.rows, given.pages)
+    rounds, verdicts = lists.run(amount)
+    title = f"lists: {amount.rounds} rounds over {amount.rows:,} operations; pages of 100"
+    code = _judged(given, title, "pages/s", rounds, verdicts, amount=vars(amount), must_ms=lists.MUST_MS)
+    print(lists.verdict(rounds))
+    return code if lists.is_fast(rounds) else 1
+
+
+def _seed_claims(given: argparse.Namespace) -> int:
+    amount = seed_claims.Amount(given.rounds, given.orders, given.seconds)
+    rounds, verdicts = seed_claims.run(amount)
+    title = f"seed-claims: {amount.rounds} rounds over {amount.orders:,} orders with their lines and items"
+    return _judged(given, title, "lists/s", rounds, verdicts, amount=vars(amount))
 
 
 def _relay(given: argparse.Namespace) -> int:
@@ -76,7 +94,15 @@ def _parser() -> argparse.ArgumentParser:
         "takt bench", description="What we claim, beside the peers it is measured against."
     )
     benches = parser.add_subparsers(dest="bench", required=True)
-    measured = {"commands": commands, "consume": consume, "imports": imports, "relay": relay, "visible": visible}
+    measured = {
+        "commands": commands,
+        "consume": consume,
+        "imports": imports,
+        "lists": lists,
+        "relay": relay,
+        "seed-claims": seed_claims,
+        "visible": visible,
+    }
     for name, module in measured.items():
         one = benches.add_parser(name, description=module.__doc__)
         one.add_argument("--rounds", type=int, default=5)
@@ -89,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--keys", type=int, default=5_000, help="of the topic of few keys")
         elif name == "imports":
             one.add_argument("--rows", type=int, default=100_000)
+        elif name == "lists":
+            one.add_argument("--rows", type=int, default=10_000_000)
+            one.add_argument("--pages", type=int, default=50, help="that each of two clients asks for in a turn")
+        elif name == "seed-claims":
+            one.add_argument("--orders", type=int, default=20_000)
+            one.add_argument("--seconds", type=float, default=4.0, help="of each turn")
         elif name == "visible":
             one.add_argument("--rate", type=int, default=500, help="orders a second")
             one.add_argument("--seconds", type=float, default=10.0, help="of each round")

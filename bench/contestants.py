@@ -19,7 +19,7 @@ from takt.embedded.process import free_port
 
 TARGETS = 64  # operations that are reported on in turn: more than connections, so that few wait for a row
 _ADMIN = {"username": "bench-admin", "password": token_urlsafe(18)}
-_PLAIN, _RELAYED = "takt", "takt_relayed"
+PLAIN, _RELAYED = "takt", "takt_relayed"
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Field:
 
 
 @dataclass(frozen=True)
-class _Stack:
-    """What our processes are told."""
+class Stack:
+    """What our processes are told. `kafka` is the bootstrap address; nobody asks it where only APIs run."""
 
     postgres: Postgres
-    kafka: Kafka
+    kafka: str
     operations_port: int
     gateway_port: int
     cursor_secret: str
@@ -66,7 +66,7 @@ class _Stack:
             "MODE": "embedded",
             "PLANT": "bench",
             "DATABASE_URL": role_url(self.postgres, database, service, "app"),
-            "KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "KAFKA_BOOTSTRAP": self.kafka,
             "JWKS_URL": f"http://127.0.0.1:{self.gateway_port}/.well-known/jwks.json",
             "CURSOR_SECRET": self.cursor_secret,
             "CONSISTENCY_SECRET": self.cursor_secret,
@@ -87,42 +87,42 @@ class _Stack:
             "ADMIN_PASSWORD": _ADMIN["password"],
         }
         own = {f"TAKT_GATEWAY_{name}": value for name, value in given.items()}
-        return self.settings("gateway", _PLAIN, "api") | own
+        return self.settings("gateway", PLAIN, "api") | own
 
 
 @contextmanager
 def started(postgres: Postgres, kafka: Kafka) -> Iterator[Field]:
     """Make the databases, start everyone in a process each, and prepare what the loads need."""
-    for name in (_PLAIN, _RELAYED):
+    for name in (PLAIN, _RELAYED):
         make_database(postgres, name, "operations", "gateway")
         migrate_schemas(postgres, name, "operations", "gateway")
     make_database(postgres, "peer")
-    told = _Stack(postgres, kafka, free_port(), free_port(), token_urlsafe(32))
+    told = Stack(postgres, kafka.bootstrap, free_port(), free_port(), token_urlsafe(32))
     with ExitStack() as stack:
-        plain = stack.enter_context(_operations(told, _PLAIN, "api", told.operations_port))
-        relayed = stack.enter_context(_operations(told, _RELAYED, "api,relay,consumers", free_port()))
-        front = stack.enter_context(_gateway(told))
+        plain = stack.enter_context(operations(told, PLAIN, "api", told.operations_port))
+        relayed = stack.enter_context(operations(told, _RELAYED, "api,relay,consumers", free_port()))
+        front = stack.enter_context(gateway(told))
         peer = stack.enter_context(_peer(postgres))
         ours: dict[str, Any] = {"prefix": "/api/v1", "door": front.url}
         field = Field(
             peer=Contestant("peer", peer, "peer"),
             lean=Contestant("peer, past its manuals", peer, "peer", prefix="/lean"),
-            ours=Contestant("ours", plain, _PLAIN, **ours),
+            ours=Contestant("ours", plain, PLAIN, **ours),
             relayed=Contestant("ours, relay in the process", relayed, _RELAYED, **ours),
-            gateway=Contestant("ours, through the gateway", front, _PLAIN, **ours),
+            gateway=Contestant("ours, through the gateway", front, PLAIN, **ours),
         )
         for contestant in (field.peer, field.ours, field.relayed):
             _prepare(contestant)
         yield field
 
 
-def _operations(told: _Stack, database: str, loops: str, port: int) -> Any:
+def operations(told: Stack, database: str, loops: str, port: int) -> Any:
     name = "operations" if loops == "api" else "operations-relay"
     variables = told.settings("operations", database, loops) | {"TAKT_OPERATIONS_PORT": str(port)}
     return served(name, ["-m", "operations"], variables, port, "/livez")
 
 
-def _gateway(told: _Stack) -> Any:
+def gateway(told: Stack) -> Any:
     variables = told.gateway_settings() | {"TAKT_GATEWAY_PORT": str(told.gateway_port)}
     return served("gateway", ["-m", "gateway"], variables, told.gateway_port, "/.well-known/jwks.json")
 

@@ -2,6 +2,9 @@
 
 limit=50  cursor=...  sort=-due,order_no  fields=a,b  q=text  total=true  archived=true
 <field>=v  <field>__gte=v  __gt  __lte  __lt  <field>__in=a,b  <field>__isnull=true
+
+Without `sort` a list is in the order of its key; one that a range narrows is in the order of the range's field first,
+because any other order would have to look at the whole range to answer its first page.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +39,7 @@ class Op(StrEnum):
 
 _ORDERED = (Op.EQ, Op.GTE, Op.GT, Op.LTE, Op.LT, Op.IN)
 _UNORDERED = (Op.EQ, Op.IN)
+_RANGES = (Op.GTE, Op.GT, Op.LTE, Op.LT, Op.ISNULL)
 _OPS: Mapping[Kind, tuple[Op, ...]] = {
     Kind.TEXT: _ORDERED,
     Kind.DECIMAL: _ORDERED,
@@ -75,6 +79,11 @@ class ListQuery:
     total: bool = False
     archived: bool = False
     cursor: str | None = None
+
+    def order(self) -> tuple[Order, ...]:
+        """What it is sorted by before the key."""
+        ranged = next((one.field for one in self.filters if one.op in _RANGES), None)
+        return self.sort if self.sort or ranged is None else (Order(ranged, descending=False),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +152,8 @@ def ops_of(field: ListField) -> tuple[Op, ...]:
 def parameters(grammar: Grammar) -> list[dict[str, Any]]:
     """The query of a list as OpenAPI parameters."""
     limit = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT_LIMIT}
-    sort = "Fields separated by commas; a minus sorts downwards. One of: " + ", ".join(grammar.compared)
+    sort = "Fields separated by commas; a minus sorts downwards. Left out: a range's field, then the key. One of: "
+    sort += ", ".join(grammar.compared)
     shown = "Only these, separated by commas: " + ", ".join(grammar.shown)
     flag_schema = {"type": "boolean", "default": False}
     told = [
@@ -219,7 +229,7 @@ def _value(adapter: TypeAdapter[Any], op: Op, name: str, given: str) -> Any:
     values = given.split(",")
     if len(values) > _MOST_VALUES:
         raise BadQueryValue(f"{name} takes up to {_MOST_VALUES} values.")
-    return [_one(adapter, name, value) for value in values]
+    return list(dict.fromkeys(_one(adapter, name, value) for value in values))
 
 
 def _one(adapter: TypeAdapter[Any], name: str, given: str) -> Any:

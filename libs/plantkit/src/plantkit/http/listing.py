@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, Field, create_model
-from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select, union_all
+from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select, true, union_all
 
 from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
@@ -69,18 +69,24 @@ class Listing:
     """The list of one resource or aggregate.
 
     `parts` names the columns of a field that is not a column itself, such as `hold` of `hold_kind` and `hold_reason`.
-    `only` narrows every page and every total to what may be seen; its parameters are `bound` when a page is read.
+    `compared` are the fields to filter and sort by, all where none is named: a table that grows without end names them,
+    each with an index that ends with the key. `only` narrows every page and every total to what may be seen; its
+    parameters are `bound` when a page is read.
     """
 
     contract: Listed
     entity: type[Row]
     search: tuple[str, ...] = ()
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    compared: tuple[str, ...] = ()
     only: ColumnElement[bool] | None = None
 
     @cached_property
     def grammar(self) -> Grammar:
-        compared = {name: found for name, found in self.contract.list_fields.items() if name in self.table.c}
+        named = self.compared or self.table.c
+        compared = {
+            name: found for name, found in self.contract.list_fields.items() if name in named and name in self.table.c
+        }
         shown = tuple(self.contract.state.model_fields)
         return Grammar(shown, compared, self.search, archives="archived_at" in self.table.c)
 
@@ -113,7 +119,7 @@ class Listing:
         purpose = (
             f"cursor:{self.contract.plural}:{sorted(bound.items())}" if bound else f"cursor:{self.contract.plural}"
         )
-        orders = places(query.sort, self.contract.key)
+        orders = places(query.order(), self.contract.key)
         start = place_of(secret, purpose, query, orders, self.contract.list_fields)
         statement = _page_statement(self, _shape(query, orders, start))
         given = _values(query) | _start_values(start) | bound
@@ -160,14 +166,34 @@ def _escaped(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _page_statement(listing: Listing, shape: _Shape) -> Compiled:
-    rows = _narrowed(select(*_selected(listing, shape)), listing, shape)
-    if shape.nulls is None:
-        return compile_statement(_first(rows, listing.table.c, shape))
-    ranges = after(shape.orders, dict(listing.table.c), shape.nulls)
-    if len(ranges) == 1:
-        return compile_statement(_first(rows.where(ranges[0]), listing.table.c, shape))
-    parts = union_all(*(_first(rows.where(one), listing.table.c, shape) for one in ranges)).subquery()
-    return compile_statement(_first(select(parts), parts.c, shape))
+    rows = _narrowed(select(*_selected(listing, shape)), listing, shape, merged=_merged(listing, shape))
+    ranges = [] if shape.nulls is None else after(shape.orders, dict(listing.table.c), shape.nulls)
+    parts = [_part(listing, shape, rows.where(one)) for one in ranges] or [_part(listing, shape, rows)]
+    if len(parts) == 1:
+        return compile_statement(parts[0])
+    together = union_all(*parts).subquery()
+    return compile_statement(_first(select(together), together.c, shape))
+
+
+def _merged(listing: Listing, shape: _Shape) -> int | None:
+    """Number of the IN whose values are looked up one by one and merged: `= any` is no range in the key's order."""
+    if [str(order) for order in shape.orders] != list(listing.contract.key):
+        return None
+    return next((number for number, (_, op, _) in enumerate(shape.filters) if op is Op.IN), None)
+
+
+def _part(listing: Listing, shape: _Shape, rows: Select[Any]) -> Select[Any]:
+    """A page of one range."""
+    columns, number = listing.table.c, _merged(listing, shape)
+    if number is None:
+        return _first(rows, columns, shape)
+    column = columns[shape.filters[number][0]]
+    values = func.unnest(bindparam(f"f{number}", type_=ARRAY(column.type)))
+    chosen = values.table_valued("value", name="chosen").render_derived()
+    # Equal as a range, and sorted by what is equal: of all indexes only that of this field is already in this order.
+    equal = rows.where(column >= chosen.c.value, column <= chosen.c.value).order_by(column)
+    each = _first(equal, columns, shape).lateral("each_value")
+    return _first(select(each).select_from(chosen.join(each, true())), each.c, shape)
 
 
 def _first(rows: Select[Any], columns: Any, shape: _Shape) -> Select[Any]:
@@ -191,12 +217,14 @@ def _selected(listing: Listing, shape: _Shape) -> list[Column[Any]]:
     return [columns[name] for name in dict.fromkeys([*wanted, *(order.field for order in shape.orders)])]
 
 
-def _narrowed(query: Select[Any], listing: Listing, shape: _Shape) -> Select[Any]:
+def _narrowed(query: Select[Any], listing: Listing, shape: _Shape, *, merged: int | None = None) -> Select[Any]:
+    """Every filter but the `merged` one."""
     columns = listing.table.c
     if listing.only is not None:
         query = query.where(listing.only)
     for number, (name, op, is_null) in enumerate(shape.filters):
-        query = query.where(_compared(columns[name], op, number, is_null=is_null))
+        if number != merged:
+            query = query.where(_compared(columns[name], op, number, is_null=is_null))
     if shape.text:
         query = query.where(or_(*(columns[name].ilike(bindparam("q"), escape="\\") for name in listing.search)))
     if not shape.archived and "archived_at" in columns:

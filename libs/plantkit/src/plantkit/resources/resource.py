@@ -76,8 +76,9 @@ class Resource(Generic[F, S]):
     """What a resource is. Foreign keys and users are read from the tables; there are no switches.
 
     When a resource needs a verb of its own it leaves the catalog and becomes a slice. Such a slice tells each change by
-    a fact of its own (`facts`), may compose a field of several columns (`parts`, as in `Listing`), and says what the
-    columns mean that only a workbook brings along (`opening`). Each resource is a target of imports as it is.
+    a fact of its own (`facts`), may compose a field of several columns (`parts`), names what its lists filter and sort
+    by where that is not everything (`compared`), and says what the columns mean that only a workbook brings along
+    (`opening`). Each resource is a target of imports as it is.
     """
 
     contract: ResourceContract[F, S]
@@ -87,6 +88,7 @@ class Resource(Generic[F, S]):
     rules: tuple[Rule[F], ...] = ()
     facts: Mapping[Change, type[Event]] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    compared: tuple[str, ...] = ()
     opening: Opening | None = None
 
     def __post_init__(self) -> None:
@@ -101,7 +103,7 @@ class Resource(Generic[F, S]):
 
     @cached_property
     def listing(self) -> Listing:
-        return Listing(self.contract, self.row, self.search, self.parts)
+        return Listing(self.contract, self.row, self.search, self.parts, self.compared)
 
     def tell(self, row: Archivable, change: Change, **words: Any) -> None:
         """Record the change as the slice's own fact of it, or as the change of a catalog's resource."""
@@ -138,6 +140,7 @@ class Resource(Generic[F, S]):
         yield from (f"no column for {name}" for name in sorted(shown) if name not in columns)
         yield from (f"no field for column {column.name}" for column in columns if self._is_orphan(column))
         yield from (f"search in {name}, which is no text" for name in self.search if not _is_text(columns.get(name)))
+        yield from (f"lists by {name}, which has no order" for name in self.compared if name not in self._ordered)
         yield from self._misfits()
         if self.contract.changed is None and set(self.facts) != set(Change):
             yield "neither its contract nor its facts name an event for every change"
@@ -145,6 +148,10 @@ class Resource(Generic[F, S]):
             yield "its contract and its declaration disagree about openings"
         if not self._key_is_unique():
             yield f"no unique constraint on {', '.join(self.contract.key)}"
+
+    @property
+    def _ordered(self) -> set[str]:
+        return set(self.contract.list_fields) & set(self.listing.table.c.keys())
 
     def _is_orphan(self, column: Column[Any]) -> bool:
         """Columns that nobody reads. A slice may keep what only its rules need, the database what it gives itself."""

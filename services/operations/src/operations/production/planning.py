@@ -1,7 +1,7 @@
 """What may be planned: the rules of creating and changing an operation, checked beside the constraints."""
 
 from operations.production.errors import EndsBeforeStart, NothingDesired
-from operations.production.model import Operation
+from operations.production.model import LISTED_BY, Operation
 from operations.production.opening import OperationsOpening
 from plantkit.db.tx import Tx
 from plantkit.resources.resource import Resource
@@ -44,5 +44,6 @@ OPERATIONS = Resource(
         Change.RESTORED: OperationRestored,
     },
     parts={"hold": ("hold_kind", "hold_reason")},
+    compared=LISTED_BY,
     opening=OperationsOpening(),
 )
