@@ -8,7 +8,7 @@ Undo:   the indexes as they were.
 
 from alembic import op
 
-revision, down_revision = "2026_11_21_operation_lists", "2026_11_21_workplace_events"
+revision, down_revision = "2026_11_21_operation_lists", "2026_11_21_assets_and_people"
 
 _FIELDS = ("workplace", "item", "status", "planned_start")
 _KEY = ["order_no", "operation_no"]
