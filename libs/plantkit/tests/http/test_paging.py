@@ -177,6 +177,21 @@ async def test_filters_are_kept_from_page_to_page(notes):
     assert found == [("A", "7"), ("A", "5"), ("A", "4"), ("A", "3")]
 
 
+@once
+@given(rows=rows, values=st.lists(st.sampled_from("ABC"), min_size=1), limit=st.integers(1, 6))
+async def test_values_of_a_filter_are_merged_in_the_order_of_the_key(notes, rows, values, limit):
+    await refill(notes, rows)
+    stored = {(one["code"], one["number"]) for one in rows if one["archived_at"] is None}
+    found = await walk(notes, limit=limit, code__in=",".join(values))
+    assert found == sorted(key for key in stored if key[0] in values)
+
+
+async def test_a_range_is_in_its_own_order_where_no_other_is_asked_for(notes):
+    await refill(notes, [note("A", str(number), qty=Decimal(9 - number)) for number in range(1, 8)])
+    assert await walk(notes, limit=2, qty__lte="4") == [("A", "7"), ("A", "6"), ("A", "5")]
+    assert await walk(notes, limit=2, qty__lte="4", sort="number") == [("A", "5"), ("A", "6"), ("A", "7")]
+
+
 async def test_null_is_found_by_asking_for_it(notes):
     await refill(notes, [note("A", "1"), note("A", "2", due=START)])
     assert await walk(notes, due__isnull="true") == [("A", "1")]

@@ -94,6 +94,17 @@ def test_a_search_in_numbers_is_refused():
         declared(table(), search=("length",))
 
 
+def test_a_list_by_what_has_no_order_is_refused():
+    with pytest.raises(TypeError, match="lists by weight"):
+        declared(table(), compared=("code", "weight"))
+
+
+def test_a_list_is_asked_by_what_the_declaration_names():
+    names = set(declared(table(), compared=("code",)).listing.grammar.names())
+    assert "code__in" in names
+    assert not any(name.startswith("name") for name in names)
+
+
 def test_a_contract_without_events_needs_a_fact_for_each_change():
     silent = ResourceContract(
         owner="kit",
