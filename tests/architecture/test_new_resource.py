@@ -30,6 +30,7 @@ def run(workspace: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=workspace, env=env, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 @pytest.mark.db
 @pytest.mark.timeout(300)
 def test_the_new_suite_passes(workspace):

@@ -201,17 +201,8 @@ def fuzz(stack: Stack, folder: Path, known: dict[str, Any], *options: str) -> st
     return done.stdout
 
 
-@pytest.mark.timeout(180)
-def test_answers_to_generated_requests_are_as_documented(
-    stack: Stack, known: dict[str, list[dict[str, str]]], tmp_path: Path
-) -> None:
-    printed = fuzz(stack, tmp_path, known, "--phases", "fuzzing", "--max-examples", "2", "--seed", "1", "--no-shrink")
-
-    assert re.search(r"(\d+) generated, \1 passed", printed), printed[-2000:]
-
-
 @pytest.mark.long
-def test_answers_to_many_generated_requests_are_as_documented(
+def test_answers_to_generated_requests_are_as_documented(
     stack: Stack, known: dict[str, list[dict[str, str]]], tmp_path: Path
 ) -> None:
     options = ("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", "40", "--max-time", "210")

@@ -15,7 +15,7 @@ from takt.demo.plant import ITEMS, MACHINES, OPERATIONS, PEOPLE, WORKPLACES
 from takt.demo.show import curl
 from takt.embedded.process import last_line
 
-pytestmark = [pytest.mark.db, pytest.mark.broker, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.db, pytest.mark.broker, pytest.mark.timeout(180)]
 IMPORTED, WRONG = 1985, 15  # counted by hand in examples/make.py: 400 orders of five steps, and its list of wrong cells
 
 

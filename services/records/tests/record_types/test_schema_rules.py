@@ -216,7 +216,7 @@ VALUES = st.dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(OBJECTS, OBJECTS, st.lists(VALUES, max_size=20))
 def test_what_was_valid_stays_valid_under_every_schema_that_may_follow(
     old: Json, new: Json, values: list[Json]
@@ -243,7 +243,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["type", "properties", "required", "$defs", "$ref", "not", "a"]), ANYTHING))
 def test_anything_at_all_is_sound_or_refused(schema: Json) -> None:
     try:
