@@ -73,6 +73,8 @@ class Kind(StrEnum):
     FLAG = "flag"
     MOMENT = "moment"
     ID = "id"
+    LIST = "list"
+    """A list of small things with fields of their own. It is shown and written, never compared."""
 
 
 _KINDS: Mapping[type, Kind] = {
@@ -171,6 +173,13 @@ def list_field(name: str, annotation: Any) -> ListField | None:
         return ListField(name, Kind.CHOICE, nullable, value)
     kind = _KINDS.get(plain)
     return None if kind is None else ListField(name, kind, nullable, value)
+
+
+def entry_of(annotation: Any) -> type[BaseModel] | None:
+    """`Entry` of a field `tuple[Entry, ...]`; None for all other fields."""
+    plain = _bare(annotation)
+    first = get_args(plain)[0] if get_origin(plain) is tuple else None
+    return first if isinstance(first, type) and issubclass(first, BaseModel) else None
 
 
 def without_none(annotation: Any) -> tuple[Any, bool]:

@@ -1,15 +1,20 @@
 """What a workbook must look like to land as a resource: derived from the resource's contract, never written twice."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from pydantic import create_model
 from pydantic.fields import FieldInfo
 
-from takt_contracts.resource import Fields, Kind, ResourceContract, list_field
+from takt_contracts.resource import Fields, Kind, ResourceContract, entry_of, list_field
 from takt_contracts.roles import Role
+
+LIST_MARK: Final = ";"
+ENTRY_MARK: Final = "|"
+"""How a list stands in one cell: entries with the one between them, the parts of an entry with the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,20 +23,22 @@ class TemplateColumn:
 
     `required` ones are needed to create, `nullable` ones may be emptied, `opening` ones are taken over when the row
     creates and are compared afterwards. `choices` are all values there are. `annotation` validates one value, as JSON.
+    `parts` are what an entry of a list is made of, in their order.
     """
 
     field: str
     title: str
-    synonyms: tuple[str, ...]
+    synonyms: tuple[str, ...] = ()
     kind: Kind
-    key: bool
+    key: bool = False
     required: bool
     nullable: bool
-    opening: bool
-    choices: tuple[str, ...]
+    opening: bool = False
+    choices: tuple[str, ...] = ()
     description: str
     example: Any
     annotation: Any
+    parts: tuple["TemplateColumn", ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +79,68 @@ def template_of(contract: ResourceContract[Any, Any]) -> ImportTemplate:
 
 
 def _column(contract: ResourceContract[Any, Any], name: str, info: FieldInfo, opening: bool) -> TemplateColumn:
+    column = _plain_column(name, info) or _list_column(name, info)
+    if column is None:
+        raise TypeError(f"{contract.plural}: {name} cannot be a column of a workbook")
+    return replace(
+        column,
+        title=contract.title(name),
+        synonyms=contract.synonyms.get(name, ()),
+        key=name in contract.key,
+        nullable=column.nullable and not opening,
+        opening=opening,
+    )
+
+
+def _plain_column(name: str, info: FieldInfo) -> TemplateColumn | None:
+    """One value a cell."""
     found = list_field(name, info.rebuild_annotation())
     if found is None:
-        raise TypeError(f"{contract.plural}: {name} cannot be a column of a workbook")
+        return None
     plain = found.annotation
     return TemplateColumn(
         field=name,
-        title=contract.title(name),
-        synonyms=contract.synonyms.get(name, ()),
+        title=name,
         kind=found.kind,
-        key=name in contract.key,
         required=info.is_required(),
-        nullable=found.nullable and not opening,
-        opening=opening,
+        nullable=found.nullable,
         choices=tuple(str(choice.value) for choice in plain) if _is_choice(plain) else (),
         description=info.description or "",
         example=_example(info, plain),
         annotation=plain,
     )
+
+
+def _list_column(name: str, info: FieldInfo) -> TemplateColumn | None:
+    """A list a cell: `WELD-MAG | 2026-01-01 | 2027-12-31; CRANE`."""
+    annotation = info.rebuild_annotation()
+    entry = entry_of(annotation)
+    if entry is None:
+        return None
+    parts = [_plain_column(part, told) for part, told in entry.model_fields.items()]
+    known = tuple(part for part in parts if part is not None)
+    if len(known) < len(parts):
+        raise TypeError(f"{name}: an entry of a list has plain fields only")
+    words = f" {ENTRY_MARK} ".join(f"<{part.field}>" if part.required else part.field for part in known)
+    how = (
+        f"Entries one after the other with {LIST_MARK} between them, each as {words}; the rest of one may be left out."
+    )
+    return TemplateColumn(
+        field=name,
+        title=name,
+        kind=Kind.LIST,
+        required=info.is_required(),
+        nullable=False,
+        description=" ".join(filter(None, (info.description, how))),
+        example=_as_cell(_example(info, annotation) or ()),
+        annotation=annotation,
+        parts=known,
+    )
+
+
+def _as_cell(entries: Iterable[Mapping[str, Any]]) -> str | None:
+    told = (f" {ENTRY_MARK} ".join("" if value is None else str(value) for value in one.values()) for one in entries)
+    return f"{LIST_MARK} ".join(told) or None
 
 
 def _is_choice(annotation: Any) -> bool:

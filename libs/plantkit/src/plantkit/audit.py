@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import orjson
 from fastapi import Request
+from pydantic import BaseModel
 
 from plantkit import crash
 from plantkit.auth.principal import SYSTEM, Principal
@@ -135,8 +136,12 @@ def _changes(aggregate: Aggregate) -> dict[str, Any]:
     names = [name for name in columns_of(type(aggregate)) if name not in _NOT_TOLD and name not in aggregate.untold]
     after = {name: getattr(aggregate, name) for name in names}
     changed = {name: value for name, value in after.items() if value != before[name]}
-    found: dict[str, Any] = orjson.loads(orjson.dumps(changed, default=str))
+    found: dict[str, Any] = orjson.loads(orjson.dumps(changed, default=_plain))
     return found
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
 def trace_id(origin: Origin) -> str | None:

@@ -261,3 +261,51 @@ def cell_of(cell):
     """A cell alone, as it is tagged beside others of other kinds."""
     found = encoded([cell, True])["v"][0]
     return tuple(found) if isinstance(found, list) else found
+
+
+def whole(column, cell):
+    return Converter(column, gathered([cell]), BERLIN).one(cell)
+
+
+EMPLOYEES = {column.field: column for column in catalog.templates()["employees"].columns}
+SKILLS = {
+    "WELD-MAG | 2026-01-01 | 31.12.2027; CRANE": [
+        {"code": "WELD-MAG", "valid_from": "2025-12-31T23:00:00Z", "valid_until": "2027-12-30T23:00:00Z"},
+        {"code": "CRANE"},
+    ],
+    "CRANE||2027-12-31T00:00:00Z\nFORKLIFT;": [
+        {"code": "CRANE", "valid_until": "2027-12-31T00:00:00Z"},
+        {"code": "FORKLIFT"},
+    ],
+    4711.0: [{"code": "4711"}],
+    "": None,
+}
+WRONG_SKILLS = {
+    "CRANE | soon": ("cell.date", "Entry 1"),
+    "CRANE; WELD | 2026-01-01 | 2027-01-01 | 3": ("cell.entry", "Entry 2"),
+    "CRANE | 2026-01-01 | 2025-01-01": ("cell.invalid", "valid_from"),
+    "| 2026-01-01": ("cell.invalid", "required"),
+    "a/b": ("cell.invalid", "not allowed"),
+}
+
+
+@pytest.mark.parametrize("cell", SKILLS)
+def test_a_list_stands_in_one_cell(cell):
+    assert whole(EMPLOYEES["qualifications"], cell) == SKILLS[cell]
+
+
+@pytest.mark.parametrize("cell", WRONG_SKILLS)
+def test_an_entry_that_cannot_be_read_is_named(cell):
+    code, words = WRONG_SKILLS[cell]
+    bad = whole(EMPLOYEES["qualifications"], cell)
+    assert isinstance(bad, Bad)
+    assert (bad.code, words in str(bad.hint)) == (code, True), bad
+
+
+def test_the_workbook_says_how_a_list_is_written():
+    column = EMPLOYEES["qualifications"]
+    assert column.example == "WELD-MAG | 2026-01-01T00:00:00Z | 2027-12-31T00:00:00Z"
+    assert "<code> | valid_from | valid_until" in column.description
+    assert whole(column, column.example) == [
+        {"code": "WELD-MAG", "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2027-12-31T00:00:00Z"}
+    ]

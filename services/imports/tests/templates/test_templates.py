@@ -81,6 +81,9 @@ def by_hand(column):
     """What a person types, and what it means."""
     if column.choices:
         return column.choices[-1], column.choices[-1]
+    if column.kind is Kind.LIST:
+        needed = [part.field for part in column.parts if part.required]
+        return " | ".join("0010" for _ in needed), [dict.fromkeys(needed, "0010")]
     return {
         Kind.TEXT: ("0010", "0010"),
         Kind.DECIMAL: (12.5, "12.5"),

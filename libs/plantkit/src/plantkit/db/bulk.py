@@ -11,13 +11,14 @@ from sqlalchemy import Table
 
 from plantkit.db.machinery import OUTBOX
 from plantkit.db.row import Row
+from plantkit.db.structured import as_sent
 from plantkit.db.writer import OUTBOX_COLUMNS, names_of
 
 
 async def copy_rows(connection: asyncpg.Connection, table: Table, rows: Sequence[Row]) -> None:
     """New rows, each with every column."""
     names, read = _reader(table)
-    records = [read(vars(row)) for row in rows]
+    records = [read(as_sent(table, vars(row))) for row in rows]
     await connection.copy_records_to_table(table.name, schema_name=table.schema, columns=names, records=records)
 
 

@@ -17,6 +17,7 @@ from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.holds import Hold
 from plantkit.db.row import Aggregate, Row, columns_of
+from plantkit.db.structured import as_read
 from plantkit.db.writer import Writes
 from plantkit.errors import NotFound
 from plantkit.ids import new_id
@@ -160,9 +161,10 @@ class Tx:
 
     def _read(self, entity: type[R], record: asyncpg.Record) -> R:
         row: R = manager_of_class(entity).new_instance()
-        row.__dict__.update(record)  # as the ORM loads: no defaults, no history
+        values = as_read(entity, record)
+        row.__dict__.update(values)  # as the ORM loads: no defaults, no history
         if isinstance(row, Aggregate):
-            self._aggregates.append(row.bind(self.now, record))
+            self._aggregates.append(row.bind(self.now, values))
         return row
 
 

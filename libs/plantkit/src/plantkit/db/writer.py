@@ -39,6 +39,7 @@ from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.holds import Hold
 from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
 from plantkit.db.row import Aggregate, Row, Values
+from plantkit.db.structured import as_sent
 
 OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.name not in ("recorded_at", "published_at", "blocked"))
 _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
@@ -82,10 +83,10 @@ class Writes:
     def arguments(self) -> dict[str, Any]:
         given: dict[str, Any] = {"changed_rows": self.changed_rows}
         for number, (table, rows) in enumerate(self.inserted.items()):
-            values = [vars(row) for row in rows]
+            values = [as_sent(table, vars(row)) for row in rows]
             given |= {f"i{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
         for number, (table, changed) in enumerate(self.updated.items()):
-            values = [vars(row) for row in changed]
+            values = [as_sent(table, vars(row)) for row in changed]
             given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
             given[f"u{number}_base_version"] = [row.base_version for row in changed]
         given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}

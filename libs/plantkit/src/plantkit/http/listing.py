@@ -12,6 +12,7 @@ from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, f
 from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Row, columns_of
+from plantkit.db.structured import as_read
 from plantkit.http.filters import Grammar, ListQuery, Op, Order
 from plantkit.http.paging import after, cursor_for, place_of, places
 from takt_contracts.resource import ListField
@@ -124,7 +125,7 @@ class Listing:
         statement = _page_statement(self, _shape(query, orders, start))
         given = _values(query) | _start_values(start) | bound
         records = await context.db.fetch(statement, **given, limit=query.limit + 1)
-        rows = [self.entity(**record) for record in records[: query.limit]]
+        rows = [self.entity(**as_read(self.entity, record)) for record in records[: query.limit]]
         last = [getattr(rows[-1], order.field) for order in orders] if len(records) > query.limit else None
         info = PageInfo(
             next=None if last is None else cursor_for(secret, purpose, query, orders, last),

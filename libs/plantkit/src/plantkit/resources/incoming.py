@@ -79,8 +79,8 @@ class RowReader:
         """Typed values; None for those that are refused."""
         typed, wrong = self._readers[name].read(values)
         for place, error in wrong.items():
-            told = invalid([{**error, "loc": ("body", name)}]).errors[0]
-            found.refuse(place, told.code, told.detail, field=name, hint=CORRECT)
+            told = invalid([{**error, "loc": ("body", name, *error["loc"][1:])}]).errors[0]
+            found.refuse(place, told.code, told.detail, field=told.pointer.removeprefix("/"), hint=CORRECT)
         return typed
 
 

@@ -11,16 +11,23 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Table,
+    Text,
     UniqueConstraint,
     bindparam,
+    func,
+    literal_column,
     select,
     text,
+    type_coerce,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Aggregate, Row
+from plantkit.db.structured import mentions, named_within
 from plantkit.db.tx import Tx
 from plantkit.errors import InUse
 
@@ -41,6 +48,10 @@ def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = N
         value = getattr(row, column.name)
         if value is not None and (names is None or column.name in names):
             tx.hold(column.name, target, value)
+    for name, field, target in named_within(table_of(row)):
+        if names is None or name in names:
+            for value, path in mentions(name, getattr(row, name), field).items():
+                tx.hold(path, target, value)
 
 
 async def refuse_in_use(tx: Tx, row: Aggregate) -> None:
@@ -71,11 +82,31 @@ def references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
 @cache
 def _users(target: Table) -> tuple[tuple[Compiled, str, str], ...]:
     """For each table that refers to `target`: a statement that names its rows, its name, and the column referred to."""
-    return tuple(
-        (_naming(key.column_keys[0], table), table.name, key.elements[0].column.name)
-        for table in target.metadata.sorted_tables
+    tables = target.metadata.sorted_tables
+    direct = [
+        (_naming(_names(table.c[key.column_keys[0]]), table), table.name, key.elements[0].column.name)
+        for table in tables
         for key in _foreign_keys(table, target)
+    ]
+    within = [
+        (_naming(_names_within(table.c[name], field), table), table.name, referred.name)
+        for table in tables
+        for name, field, referred in named_within(table)
+        if referred.table is target
+    ]
+    return (*direct, *within)
+
+
+def _names(referring: Column[Any]) -> ColumnElement[bool]:
+    return referring == bindparam("value", type_=referring.type)
+
+
+def _names_within(lists: Column[Any], field: str) -> ColumnElement[bool]:
+    """Some entry of the list has the value in `field`; an index of jsonb_path_ops finds it."""
+    sought = func.jsonb_build_array(
+        func.jsonb_build_object(literal_column(f"'{field}'"), bindparam("value", type_=Text()))
     )
+    return type_coerce(lists, JSONB).contains(sought)
 
 
 def _foreign_keys(table: Table, target: Table) -> Iterator[ForeignKeyConstraint]:
@@ -85,9 +116,8 @@ def _foreign_keys(table: Table, target: Table) -> Iterator[ForeignKeyConstraint]
             yield key
 
 
-def _naming(column: str, table: Table) -> Compiled:
-    referring = table.c[column]
-    query = select(*_business_key(table)).where(referring == bindparam("value", type_=referring.type))
+def _naming(names: ColumnElement[bool], table: Table) -> Compiled:
+    query = select(*_business_key(table)).where(names)
     holds = table.info.get(IN_USE)
     if holds is not None:
         query = query.where(text(holds))

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 from plantkit.context import Context
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import columns_of
+from plantkit.db.structured import as_read
 from plantkit.errors import AlreadyExists, InUse, KeyImmutable, NotFound, Stale, UnknownReference
 from plantkit.http.answers import read, written
 from plantkit.http.errors import BadCursor, BadIfMatch
@@ -182,7 +183,7 @@ class _Reader:
         context: Context = request.app.state.context
         key = self.key(request)
         records = await context.db.fetch(self._statement, **key)
-        row = self.resource.row(**records[0]) if records else None
+        row = self.resource.row(**as_read(self.resource.row, records[0])) if records else None
         if row is None or (row.archived_at is not None and not archived):
             raise self.resource.not_found(key)
         return row

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, Column, Table, bindparam, column, func, select
 
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Values
+from plantkit.db.structured import as_read, mentions
 from plantkit.db.tx import Tx
 from plantkit.db.writer import loose
 from plantkit.resources.incoming import Incoming, Key
@@ -16,7 +17,7 @@ from plantkit.resources.target import Target
 Present = dict[Key, Values]
 """Rows that are there, by business key: column values by name."""
 Known = Mapping[str, frozenset[Any]]
-"""By referring column: the values that may be referred to."""
+"""By referring column, or column and field of a list: the values that may be referred to."""
 
 
 async def present(tx: Tx, target: Target, batches: Iterable[Incoming], *, lock: bool) -> Present:
@@ -29,18 +30,30 @@ async def present(tx: Tx, target: Target, batches: Iterable[Incoming], *, lock: 
     query = _by_keys(target.table, target.key, lock)
     columns = {f"keys_{name}": list(values) for name, values in zip(target.key, zip(*keys, strict=True), strict=True)}
     records = await tx.connection.fetch(query.sql, *query.arguments(columns))
-    return {tuple(record[name] for name in target.key): record for record in records}
+    row = target.resource.row
+    return {tuple(record[name] for name in target.key): as_read(row, record) for record in records}
 
 
 async def known(tx: Tx, target: Target, batches: Sequence[Incoming], *, hold: bool) -> Known:
     """What the batches refer to and may: it is there and not archived. `hold` keeps it so until the commit."""
     found: dict[str, frozenset[Any]] = {}
     for name, referred in target.references.items():
-        values = {value for incoming in batches for value in incoming.columns.get(name, ()) if value is not None}
-        query = _by_value(referred, hold)
-        records = await tx.connection.fetch(query.sql, sorted(values)) if values else []
-        found[name] = frozenset(record[0] for record in records)
+        found[name] = await _there(tx, referred, _values(batches, name), hold=hold)
+    for name, field, referred in target.named_within:
+        lists = _values(batches, name)
+        asked = {value for entries in lists for value in mentions(name, entries, field)}
+        found[f"{name}/{field}"] = await _there(tx, referred, asked, hold=hold)
     return found
+
+
+def _values(batches: Iterable[Incoming], name: str) -> set[Any]:
+    return {value for incoming in batches for value in incoming.columns.get(name, ()) if value is not None}
+
+
+async def _there(tx: Tx, referred: Column[Any], values: set[Any], *, hold: bool) -> frozenset[Any]:
+    query = _by_value(referred, hold)
+    records = await tx.connection.fetch(query.sql, sorted(values)) if values else []
+    return frozenset(record[0] for record in records)
 
 
 @cache

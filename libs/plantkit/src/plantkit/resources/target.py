@@ -13,6 +13,7 @@ from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.db.row import Values, columns_of
+from plantkit.db.structured import named_within
 from plantkit.db.tx import Tx
 from plantkit.http.problems import invalid
 from plantkit.ids import new_id
@@ -36,6 +37,7 @@ class Target:
         self.table = resource.listing.table
         self.key = self.template.key
         self.references = {column.name: target for column, target in references(self.table)}
+        self.named_within = named_within(self.table)
         self.asking_rules = [rule for rule in resource.rules if iscoroutinefunction(rule)]
         self.rules = [rule for rule in resource.rules if not iscoroutinefunction(rule)]
         self.opening = frozenset(column.field for column in self.template.columns if column.opening)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from plantkit.db.holds import Hold
 from plantkit.db.holds import unknown as unknown_reference
 from plantkit.db.row import Row, Values
+from plantkit.db.structured import mentions
 from plantkit.db.tx import Tx
 from plantkit.errors import DomainError, Forbidden, Invalid
 from plantkit.resources.errors import Archived, Drifted, RowExists, TwiceInBatch
@@ -260,7 +261,7 @@ class Judge:
 
     def _require_references(self, place: int, names: Collection[str]) -> None:
         """What the row says newly has to be there."""
-        unknown = [hold for hold in self._unknown[place] if hold.field in names]
+        unknown = [hold for hold in self._unknown[place] if hold.field.partition("/")[0] in names]
         if unknown:
             raise unknown_reference(unknown)
 
@@ -302,6 +303,13 @@ def _unknown(target: Target, incoming: Incoming, known: Known) -> Mapping[int, l
         for place, value in enumerate(values):
             if value is not None and value not in there:
                 found.setdefault(place, []).append(Hold(name, referred, value))
+    for name, part, referred in target.named_within:
+        there = known[f"{name}/{part}"]
+        for place, entries in enumerate(incoming.columns.get(name, ())):
+            named = mentions(name, entries or (), part)
+            holds = [Hold(path, referred, value) for value, path in named.items() if value not in there]
+            if holds:
+                found.setdefault(place, []).extend(holds)
     return found
 
 

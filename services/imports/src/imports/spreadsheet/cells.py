@@ -19,7 +19,7 @@ from imports.spreadsheet.evidence import SLASHED, Evidence, decisive_mark, ungro
 from imports.spreadsheet.frames import Tag
 from imports.spreadsheet.header import normal
 from takt_contracts.resource import Kind
-from takt_contracts.template import TemplateColumn
+from takt_contracts.template import ENTRY_MARK, LIST_MARK, TemplateColumn
 
 NOTHING: Final = frozenset({"null", "n/a", "#n/a"})
 """Texts that stand for an empty cell, in any case, in every column."""
@@ -125,6 +125,7 @@ _EXPECTED: Final[Mapping[Kind, str]] = {
     Kind.FLAG: "yes or no",
     Kind.MOMENT: "a date, with or without a time of day",
     Kind.ID: "an id (UUID)",
+    Kind.LIST: f"entries with {LIST_MARK} between them, their parts with {ENTRY_MARK} between them",
 }
 
 _WORDS: Final[Mapping[str, str]] = {
@@ -180,6 +181,9 @@ def _reader(column: TemplateColumn, evidence: Evidence, zone: ZoneInfo) -> Calla
         case Kind.CHOICE:
             choices = {normal(choice): choice for choice in column.choices}
             return lambda cell, words: _choice(cell, words, choices)
+        case Kind.LIST:
+            parts = {part.field: Converter(part, evidence, zone) for part in column.parts}
+            return lambda cell, words: _list(cell, words, parts)
     return {Kind.TEXT: _text, Kind.FLAG: _flag, Kind.INTEGER: _integer, Kind.ID: _id}[column.kind]
 
 
@@ -265,6 +269,23 @@ def _flag(cell: Any, words: str) -> Any:
 def _choice(cell: Any, words: str, choices: Mapping[str, str]) -> Any:
     found = choices.get(normal(cell)) if isinstance(cell, str) else None
     return Bad("cell.choice", words, None) if found is None else found
+
+
+def _list(cell: Any, words: str, parts: Mapping[str, Converter]) -> Any:
+    """Entries as JSON objects: each part is read as a cell of its own would be. A new line separates entries too."""
+    text = _text(cell.replace("\n", LIST_MARK) if isinstance(cell, str) else cell, words)
+    if isinstance(text, Bad):
+        return text
+    found = []
+    for number, entry in enumerate(filter(None, map(str.strip, text.split(LIST_MARK))), 1):
+        cells = entry.split(ENTRY_MARK)
+        values = {name: part.one(one) for (name, part), one in zip(parts.items(), cells, strict=False)}
+        wrong = [value for value in values.values() if isinstance(value, Bad)]
+        if wrong or len(cells) > len(parts):
+            reason = f"{wrong[0].expected} is expected. {wrong[0].hint or ''}" if wrong else "It has too many parts."
+            return Bad(wrong[0].code if wrong else "cell.entry", words, f"Entry {number}: {reason}".rstrip())
+        found.append({name: value for name, value in values.items() if value is not None})
+    return found
 
 
 def _id(cell: Any, words: str) -> Any:

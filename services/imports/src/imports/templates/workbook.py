@@ -24,6 +24,7 @@ _NUMBER_FORMATS: Final = {
     Kind.INTEGER: "0",
     Kind.FLAG: "@",
     Kind.MOMENT: "yyyy-mm-dd hh:mm",
+    Kind.LIST: "@",
 }
 _WORDS: Final = {
     Kind.TEXT: "text",
@@ -33,6 +34,7 @@ _WORDS: Final = {
     Kind.INTEGER: "whole number",
     Kind.FLAG: "yes or no",
     Kind.MOMENT: "date, with or without a time of day, in the plant's time",
+    Kind.LIST: "list",
 }
 
 

@@ -4,8 +4,9 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
+from plantkit.db.structured import Structured
 from plantkit.resources.resource import Bookable, Resource
-from takt_contracts.operations.employees import EMPLOYEE
+from takt_contracts.operations.employees import EMPLOYEE, Qualification
 
 
 class EmployeeRow(Bookable, Aggregate):
@@ -22,6 +23,7 @@ class EmployeeRow(Bookable, Aggregate):
     code: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))
     workplace: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.workplaces.code"))
+    qualifications: Mapped[tuple[Qualification, ...]] = mapped_column(Structured(Qualification))
 
 
 EMPLOYEES = Resource(EMPLOYEE, EmployeeRow, search=("code", "name"))

@@ -4,8 +4,9 @@ from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
+from plantkit.db.structured import Structured
 from plantkit.resources.resource import Archivable, Resource
-from takt_contracts.operations.items import ITEM
+from takt_contracts.operations.items import ITEM, RoutingStep
 
 
 class ItemRow(Archivable, Aggregate):
@@ -15,6 +16,7 @@ class ItemRow(Archivable, Aggregate):
     __table_args__ = (
         UniqueConstraint("code"),
         Index(None, "category"),
+        Index(None, "routing", postgresql_using="gin", postgresql_ops={"routing": "jsonb_path_ops"}),
         {"comment": "What is made, moved or used up"},
     )
 
@@ -23,6 +25,9 @@ class ItemRow(Archivable, Aggregate):
     unit: Mapped[str] = mapped_column(String(20))
     category: Mapped[str | None] = mapped_column(String(200))
     lot_tracked: Mapped[bool]
+    routing: Mapped[tuple[RoutingStep, ...]] = mapped_column(
+        Structured(RoutingStep, refers={"workplace": "operations.workplaces.code"})
+    )
 
 
 ITEMS = Resource(ITEM, ItemRow, search=("code", "name", "category"))
