@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision, down_revision = "2026_11_21_skills_and_routing", "2026_11_21_assets_and_people"
+revision, down_revision = "2026_11_21_skills_and_routing", "2026_11_21_operation_lists"
 
 _ROUTING_NAMES_WORKPLACES = """
 CREATE FUNCTION routing_names_workplaces() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
