@@ -1,9 +1,11 @@
 """The table of contents of operations."""
 
 from operations.catalog.slice import SLICE as CATALOG
+from operations.logistics.slice import SLICE as LOGISTICS
 from operations.production.slice import SLICE as PRODUCTION
 from operations.settings import Settings
+from operations.workshop.slice import SLICE as WORKSHOP
 from plantkit.service import Service
 
-SLICES = (CATALOG, PRODUCTION)
+SLICES = (CATALOG, PRODUCTION, WORKSHOP, LOGISTICS)
 SERVICE = Service(name="operations", settings=Settings, slices=SLICES)
