@@ -42,7 +42,8 @@ class Update(On):
 
 async def create(tx: Tx, order: Create) -> Archivable:
     """The unique constraint answers a taken key, not a look beforehand: two at once cannot both pass."""
-    row = tx.new(order.resource.row, archived_at=None, **_values(order.fields))
+    signed = order.resource.signed(tx.principal.id)
+    row = tx.new(order.resource.row, archived_at=None, **_values(order.fields), **signed)
     await _check(tx, order.resource, None, row)
     order.resource.tell(row, Change.CREATED)
     return row

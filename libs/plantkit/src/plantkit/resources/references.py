@@ -74,8 +74,12 @@ def table_of(row: Row) -> Table:
 
 @cache
 def references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
-    """Each column of `table` that refers to something archivable, and what it refers to."""
-    pairs = ((key.parent, key.column) for key in table.foreign_keys if "archived_at" in key.column.table.c)
+    """Each column of `table` that refers to something archivable, and what it refers to.
+
+    What several columns refer to together is left to the constraint, which answers for archived ones too.
+    """
+    single = (key for key in table.foreign_keys if key.constraint is not None and len(key.constraint.columns) == 1)
+    pairs = ((key.parent, key.column) for key in single if "archived_at" in key.column.table.c)
     return tuple(sorted(pairs, key=lambda pair: str(pair[0].name)))
 
 
@@ -112,7 +116,8 @@ def _names_within(lists: Column[Any], field: str) -> ColumnElement[bool]:
 def _foreign_keys(table: Table, target: Table) -> Iterator[ForeignKeyConstraint]:
     """Only of tables that have a business key: their rows are things, the others are parts of things."""
     for key in table.foreign_key_constraints:
-        if key.referred_table is target and table is not target and "version" in table.c:
+        single = len(key.columns) == 1
+        if single and key.referred_table is target and table is not target and "version" in table.c:
             yield key
 
 

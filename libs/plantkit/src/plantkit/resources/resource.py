@@ -45,6 +45,14 @@ class Bookable(Archivable):
     no: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True, index=True)
 
 
+class Authored(Aggregate):
+    """What is kept with the name of who made it: the caller, or whoever sent the workbook. It never changes."""
+
+    __abstract__ = True
+
+    author: Mapped[str] = mapped_column(String(200))
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a row came from, in words, and who brought it."""
@@ -104,6 +112,10 @@ class Resource(Generic[F, S]):
     @cached_property
     def listing(self) -> Listing:
         return Listing(self.contract, self.row, self.search, self.parts, self.compared)
+
+    def signed(self, by: str) -> dict[str, str]:
+        """What a new row keeps of who makes it."""
+        return {"author": by} if issubclass(self.row, Authored) else {}
 
     def tell(self, row: Archivable, change: Change, **words: Any) -> None:
         """Record the change as the slice's own fact of it, or as the change of a catalog's resource."""

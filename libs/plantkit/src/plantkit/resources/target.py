@@ -68,10 +68,10 @@ class Target:
         fields = self.resource.contract.fields.model_fields
         return {name: TypeAdapter(info.rebuild_annotation()) for name, info in fields.items()}
 
-    def new(self, fields: Mapping[str, Any], tx: Tx) -> Archivable:
+    def new(self, fields: Mapping[str, Any], tx: Tx, by: str) -> Archivable:
         """A row at version 0. Its values were validated one by one, so that its facts need not be once more."""
         now = tx.now
-        own = {"id": new_id(), "created_at": now, "updated_at": now}
+        own = {"id": new_id(), "created_at": now, "updated_at": now, **self.resource.signed(by)}
         return self._loaded({**self._blank, **fields, **own}).bind(now, tell=_told_as_is)
 
     def revived(self, values: Values, tx: Tx) -> Archivable:
@@ -106,8 +106,8 @@ class Target:
         }
 
     def before(self, now: Values, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that are changed, as the API shows them."""
-        return {name: self._as_json[name].dump_python(now[name], mode="json") for name in changed}
+        """The values that are changed, as the API shows them. A choice is a plain text where it is kept: no warning."""
+        return {name: self._as_json[name].dump_python(now[name], mode="json", warnings=False) for name in changed}
 
 
 def as_is(model: type[BaseModel], values: dict[str, Any]) -> Any:

@@ -227,7 +227,7 @@ class Judge:
         if place in self._incoming.lacking:
             raise _lacking(self._incoming.lacking[place])
         said = {name: value for name, value in given.items() if value is not None} if None in given.values() else given
-        row = self._target.new(said, self._tx)
+        row = self._target.new(said, self._tx, self._source.by)
         if place in self._unknown:
             self._require_references(place, given)
         after = self._check(None, row)

@@ -200,7 +200,10 @@ class Refusals(ResourceCase):
         return await self.client.post(f"{self.at(body)}/restore", headers={**headers, **key})
 
     def _references(self) -> list[str]:
-        return sorted(str(key.parent.name) for key in self.resource.listing.table.foreign_keys)
+        """What a client may write that refers to one thing alone."""
+        keys = self.resource.listing.table.foreign_key_constraints
+        single = {next(iter(key.columns)).name for key in keys if len(key.columns) == 1}
+        return sorted(single & set(self.resource.contract.fields.model_fields))
 
     async def _as(
         self, headers: Headers, method: str, url: str, sent: Body | None, *, refused: str | None

@@ -54,7 +54,7 @@ async def _claimed(tx: Tx, at: OnTransport) -> TransportOrder:
 
 
 async def assign_leg(tx: Tx, cmd: AssignLeg) -> TransportOrder:
-    """The order is locked before what it wants, and drivers before trucks before trailers, so nobody waits in a ring."""
+    """The order is locked before what it wants, and drivers before trucks before trailers: nobody waits in a ring."""
     order = await tx.one(TransportOrder, lock=True, no=cmd.no, archived_at=None)
     wanted = {"driver": cmd.driver, "truck": cmd.truck, "trailer": cmd.trailer}
     assets, window = await locked(tx, wanted), order.window(cmd.leg)
@@ -87,9 +87,7 @@ async def deliver_transport(tx: Tx, cmd: DeliverTransport) -> TransportOrder:
     delivered_at = cmd.delivered_at or tx.now
     if delivered_at > tx.now:
         detail = "The time of the delivery has not come yet."
-        raise DeliveredInFuture(
-            detail, errors=[FieldError(pointer="/delivered_at", code="field.rule", detail=detail)]
-        )
+        raise DeliveredInFuture(detail, errors=[FieldError(pointer="/delivered_at", code="field.rule", detail=detail)])
     order.deliver(
         ProofOfDelivery(received_by=cmd.received_by, delivered_at=delivered_at, note=cmd.note, photo=cmd.photo)
     )

@@ -11,7 +11,14 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate, Row
-from operations.logistics.errors import DoubleBooked, IllegalMove, NobodyDrives, NoWindow, TransportFinal, UnderWay
+from operations.logistics.errors import (
+    DoubleBooked,
+    IllegalMove,
+    NobodyDrives,
+    NoWindow,
+    TransportFinal,
+    UnderWay,
+)
 from operations.logistics.rules import BOOKED, FINAL, NEXT, WINDOWS, Move
 from plantkit.resources.references import IN_USE
 from plantkit.resources.resource import Archivable
@@ -37,6 +44,16 @@ _LEGS = ", ".join(f"'{leg}'" for leg in Leg)
 Window = tuple[datetime, datetime]
 
 
+def _windowed(leg: Leg) -> CheckConstraint:
+    departs, arrives = WINDOWS[leg]
+    assets = ", ".join(f"{leg}_{kind}" for kind in ("driver", "truck", "trailer"))
+    return CheckConstraint(
+        f"num_nonnulls({assets}) = 0 OR num_nulls({departs}, {arrives}) = 0",
+        name=f"{leg}_has_a_window",
+        info={"error": NoWindow, "detail": f"What is assigned to the {leg} leg needs {departs} and {arrives}."},
+    )
+
+
 class TransportOrder(Archivable, Aggregate):
     """What one truck brings to a terminal and another takes away.
 
@@ -53,6 +70,7 @@ class TransportOrder(Archivable, Aggregate):
         CheckConstraint("eta > inbound_departure", name="inbound_takes_time"),
         CheckConstraint("outbound_arrival > etd", name="outbound_takes_time"),
         CheckConstraint("etd >= eta", name="leaves_after_it_came"),
+        *(_windowed(leg) for leg in Leg),
         CheckConstraint("status <> 'DELIVERED' OR received_by IS NOT NULL", name="delivered_is_proven"),
         CheckConstraint("(received_by IS NULL) = (delivered_at IS NULL)", name="proof_is_whole"),
         CheckConstraint("(status = 'CANCELLED') = (cancel_reason IS NOT NULL)", name="cancelled_has_a_reason"),

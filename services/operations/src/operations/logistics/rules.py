@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from takt_contracts.operations.logistics import Leg, TransportStatus
 
@@ -51,7 +52,7 @@ def out_of_order(times: Iterable[tuple[str, datetime | None]]) -> tuple[str, str
     Goods arrive before or when they leave, but a truck needs time to drive: the ends of one leg may not be the same.
     """
     known = [(name, time) for name, time in times if time is not None]
-    for (earlier, before), (later, after) in zip(known, known[1:], strict=False):
+    for (earlier, before), (later, after) in pairwise(known):
         if after < before or (after == before and (earlier, later) in WINDOWS.values()):
             return earlier, later
     return None

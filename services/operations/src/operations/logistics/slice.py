@@ -1,8 +1,8 @@
 """Transport orders, their bookings and their proposals, as one slice."""
 
 from operations.logistics import routes
-from operations.logistics.planning import TRANSPORT_ORDERS
 from operations.logistics.consumers import propose_transports
+from operations.logistics.planning import TRANSPORT_ORDERS
 from plantkit.slice import Slice
 
 SLICE = Slice(
