@@ -9,7 +9,7 @@ Undo:   drops it; entries are lost, their events stay in the outbox.
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "2026_11_21_workshop_entries", "2026_11_21_assets_and_people"
+revision, down_revision = "2026_11_21_workshop_entries", "2026_11_21_skills_and_routing"
 
 _TIME = sa.TIMESTAMP(timezone=True)
 _INDEXES = (
