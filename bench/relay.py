@@ -1,10 +1,10 @@
 """Our relay beside the bare loop of the same client, and beside Debezium's outbox, with the same events.
 
-Each turn gets a fresh copy of the same rows and a process of its own. The clock is the parent's: from "go" (imports are
-done, no connection is open yet) to the moment when the last row of the table is marked; for Debezium see
-`bench.relay_debezium`. Then a raw consumer, which knows nothing of any of them, must find every event of the turn once,
-and each key in the order of its versions. Ours and Debezium's then tell single commits at a steady rate, timed one by
-one.
+Each turn gets a fresh copy of the same rows and a process of its own. Beside the bare loop the clock is the parent's:
+from "go" (imports are done, no connection is open yet) to the moment when the last row of the table is marked. Beside
+Debezium both are warm, see `bench.relay_warm`, and both then tell single commits at a steady rate, timed one by one.
+After each turn a raw consumer, which knows nothing of any of them, must find every event once, and each key in the
+order of its versions.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from bench import debezium, relay_debezium, relay_latency
+from bench import debezium, relay_latency, relay_warm
 from bench.filling import fill, refill
 from bench.log import ends, read_since
 from bench.machine import (
@@ -40,8 +40,8 @@ from takt.embedded.postgres import Postgres
 MUST, AIM = 0.65, 0.80
 RATE_MUST, RATE_AIM = 1.5, 3.0
 LATENCY_MUST, LATENCY_AIM = 2.0, 3.0
-_BARE, _OURS, _DEBEZIUM = "bare loop", "our relay", "Debezium"
-_NAMES = (_BARE, _OURS, _DEBEZIUM)
+_BARE, _OURS, _WARM, _DEBEZIUM = "bare loop", "our relay", "our relay, warm", "Debezium"
+_NAMES = (_BARE, _OURS, _WARM, _DEBEZIUM)
 _LOOK_S = 0.01
 _LONGEST_S = 120.0
 _LAST = """
@@ -64,7 +64,7 @@ def run(amount: Amount) -> tuple[list[Round], list[Verdict]]:
         migrate_schemas(postgres, "takt", "operations")
         asyncio.run(ensure_topics(kafka.bootstrap))
         asyncio.run(fill(_owner(postgres), amount.rows, amount.aggregates))
-        asyncio.run(relay_debezium.prepare(database_url(postgres, "takt")))
+        asyncio.run(relay_warm.prepare(database_url(postgres, "takt")))
         rounds = list(_Course(postgres, kafka, amount).run())
     return rounds, _verdicts(rounds)
 
@@ -73,15 +73,26 @@ def _verdicts(rounds: list[Round]) -> list[Verdict]:
     """A latency is compared by its inverse, so that more is better in every line."""
     quick = [replace(turn, per_s=1000 / turn.latency_ms["p50"]) for turn in rounds if turn.latency_ms]
     bare = Claim(title="our relay / bare loop", ours=_OURS, peer=_BARE, must=MUST, aim=AIM)
-    peer = Claim(title="our relay / Debezium, events/s", ours=_OURS, peer=_DEBEZIUM, must=RATE_MUST, aim=RATE_AIM)
+    peer = Claim(title="our relay / Debezium, events/s", ours=_WARM, peer=_DEBEZIUM, must=RATE_MUST, aim=RATE_AIM)
     late = Claim(
-        title="Debezium / our relay, median latency", ours=_OURS, peer=_DEBEZIUM, must=LATENCY_MUST, aim=LATENCY_AIM
+        title="Debezium / our relay, median latency", ours=_WARM, peer=_DEBEZIUM, must=LATENCY_MUST, aim=LATENCY_AIM
     )
     return [judge(bare, rounds), judge(peer, rounds), judge(late, quick)]
 
 
 def _owner(postgres: Postgres) -> str:
     return role_url(postgres, "takt", "operations", "owner")
+
+
+def _await_ready(process: Child) -> None:
+    assert process.process.stdout is not None
+    process.process.stdout.readline()
+
+
+def _go(process: Child) -> None:
+    assert process.process.stdin is not None
+    process.process.stdin.write("go\n")
+    process.process.stdin.flush()
 
 
 class _Course:
@@ -92,35 +103,42 @@ class _Course:
 
     def run(self) -> Iterator[Round]:
         for number in range(self._amount.rounds):
-            for name in (*_NAMES[number % 3 :], *_NAMES[: number % 3]):
-                turn = self._debezium() if name == _DEBEZIUM else self._relay(name)
+            for name in (*_NAMES[number % 4 :], *_NAMES[: number % 4]):
+                asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
+                turn = self._turn(name)
                 late = f"p50 {turn.latency_ms['p50']:.1f} ms" if turn.latency_ms else ""
-                sys.stderr.write(f"{name:<12} {turn.per_s:8,.0f} /s  {late}\n")
+                sys.stderr.write(f"{name:<16} {turn.per_s:8,.0f} /s  {late}\n")
                 yield turn
 
-    def _relay(self, name: str) -> Round:
-        asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
+    def _turn(self, name: str) -> Round:
+        if name == _DEBEZIUM:
+            with debezium.worker(self._postgres, "takt", self._kafka.bootstrap) as process:
+                return self._warm(name, relay_warm.DEBEZIUM, process)
+        if name == _WARM:
+            with child("our-relay-warm", ["-m", "bench.relay_ours"], self._settings()) as process:
+                _await_ready(process)
+                _go(process)
+                return self._warm(name, relay_warm.OURS, process)
+        return self._cold(name)
+
+    def _cold(self, name: str) -> Round:
         before = asyncio.run(ends(self._kafka.bootstrap))
         module = "bench.relay_bare" if name == _BARE else "bench.relay_ours"
         with child(name.replace(" ", "-"), ["-m", module], self._settings()) as process:
             turn = asyncio.run(self._time(name, process))
             asyncio.run(self._verify(name, before))
-            if name == _BARE:
-                return turn
-            return replace(turn, latency_ms=asyncio.run(self._latency(ours=True)), peak_mib=self._memory(process))
+            return turn
 
-    def _debezium(self) -> Round:
-        asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
-        with debezium.worker(self._postgres, "takt", self._kafka.bootstrap) as process:
-            url = database_url(self._postgres, "takt")
-            asyncio.run(relay_debezium.warm_up(url, self._kafka.bootstrap))
-            before, spent = asyncio.run(ends(self._kafka.bootstrap)), self._cpu(process)
-            seconds = asyncio.run(relay_debezium.told_after_s(url, self._kafka.bootstrap, self._amount.rows))
-            used = {part: total - spent[part] for part, total in self._cpu(process).items()}
-            asyncio.run(self._verify(_DEBEZIUM, before))
-            late = asyncio.run(self._latency(ours=False))
-            per_s, peak = self._amount.rows / seconds, self._memory(process)
-        return Round(name=_DEBEZIUM, per_s=per_s, latency_ms=late, peak_mib=peak, cpu_s=used)
+    def _warm(self, name: str, outbox: relay_warm.Outbox, process: Child) -> Round:
+        url, kafka = database_url(self._postgres, "takt"), self._kafka.bootstrap
+        asyncio.run(relay_warm.warm_up(outbox, url, kafka))
+        before, spent = asyncio.run(ends(kafka)), self._cpu(process)
+        seconds = asyncio.run(relay_warm.told_after_s(outbox, url, kafka, self._amount.rows))
+        used = {part: total - spent[part] for part, total in self._cpu(process).items()}
+        asyncio.run(self._verify(name, before))
+        late = asyncio.run(self._latency(ours=outbox is relay_warm.OURS))
+        per_s, peak = self._amount.rows / seconds, self._memory(process)
+        return Round(name=name, per_s=per_s, latency_ms=late, peak_mib=peak, cpu_s=used)
 
     async def _latency(self, *, ours: bool) -> dict[str, float]:
         superuser = database_url(self._postgres, "takt")
@@ -138,16 +156,13 @@ class _Course:
         }
 
     async def _time(self, name: str, process: Child) -> Round:
-        assert process.process.stdin is not None
-        assert process.process.stdout is not None
         looking = await asyncpg.connect(self._settings()["BENCH_DATABASE_URL"])
         last = await looking.fetchrow(_LAST)
         assert last is not None
         marked = await looking.prepare("SELECT published_at IS NOT NULL FROM outbox WHERE id = $1 AND month = $2")
-        process.process.stdout.readline()
+        _await_ready(process)
         spent, started = self._cpu(process), time.perf_counter()
-        process.process.stdin.write("go\n")
-        process.process.stdin.flush()
+        _go(process)
         while not await marked.fetchval(last["id"], last["month"]):
             if process.process.poll() is not None or time.perf_counter() - started > _LONGEST_S:
                 raise RuntimeError(f"{name} did not come to its end")

@@ -4,6 +4,7 @@ One process commits and reads, for every contestant alike, so both ends of a lat
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
+from bench.debezium import HEADERS, TABLE
 from bench.log import ends
 from plantkit.db.writer import OUTBOX_COLUMNS
 from plantkit.ids import new_id
@@ -23,7 +25,8 @@ _BEYOND = 1_000_000  # versions of these events lie above those of the backlog
 _COLUMNS = ", ".join(OUTBOX_COLUMNS)
 _PLACES = ", ".join(f"${number}" for number in range(1, len(OUTBOX_COLUMNS) + 1))
 _OURS = f"INSERT INTO outbox ({_COLUMNS}) VALUES ({_PLACES})"
-_THEIRS = "INSERT INTO operations.debezium_outbox VALUES ($1, $2, $3, $4, $5, $6, $7)"
+_THEIR_PLACES = ", ".join(f"${number}" for number in range(1, 7 + len(HEADERS)))
+_THEIRS = f"INSERT INTO {TABLE} VALUES ({_THEIR_PLACES})"
 
 Commit = Callable[[asyncpg.Record], Awaitable[str]]
 """Commits one event like this row of the backlog, and answers its id."""
@@ -69,9 +72,10 @@ async def theirs(url: str) -> AsyncIterator[Commit]:
     writing = await asyncpg.connect(url)
 
     async def commit(row: asyncpg.Record) -> str:
-        id_, sequence = new_id(), str(row["version"] + _BEYOND)
-        known = (row["aggregatetype"], row["aggregateid"], row["key"], row["type"])
-        await writing.execute(_THEIRS, id_, *known, sequence, row["payload"])
+        id_, headers = new_id(), json.loads(row["headers"])
+        headers |= {"ce_id": str(id_), "ce_sequence": str(row["version"] + _BEYOND)}
+        known = (row["aggregatetype"], row["aggregateid"], row["key"], row["type"], row["payload"])
+        await writing.execute(_THEIRS, id_, *known, *(headers[name] for name in HEADERS))
         return str(id_)
 
     yield commit

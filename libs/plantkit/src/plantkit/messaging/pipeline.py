@@ -24,6 +24,9 @@ from plantkit.messaging.parking import Aside, Parking
 from plantkit.messaging.records import Delivery, Poison, Reader
 from plantkit.observability import logs
 
+Read = Delivery[Any] | Poison | None
+_PART = 500  # records
+_BREATH = 16  # records (0.2 ms) between two looks at the event loop, which hands the database its next statement
 _LONGEST_PAUSE_S = 5.0
 _TROUBLED_CLASSES = ("08", "25", "40", "53", "55", "57", "58")  # connections, states, rollbacks, resources, operators
 _ALARMS = {"event.unknown-type": SCHEMA_UNKNOWN, VersionGap.code: VERSION_GAPS}
@@ -69,7 +72,7 @@ class Pipeline:
         pause = 0.1
         while not self._stopping and self._is_ours(owned):
             try:
-                await self._settle([self._reader.read(record) for record in records])
+                await self._settle_in_parts(records)
             except Exception as error:  # noqa: BLE001  # the consumer loop: whatever it is, the batch is not passed over
                 self._complain(error)
                 await asyncio.sleep(pause)
@@ -91,7 +94,28 @@ class Pipeline:
             "consumer.batch_retried", group=self._parking.group, error=type(error).__name__, detail=str(error)[:200]
         )
 
-    async def _settle(self, read: Sequence[Delivery[Any] | Poison | None]) -> None:
+    async def _settle_in_parts(self, records: Sequence[ConsumerRecord]) -> None:
+        """The next part is read while the database works on the one before; they take effect one after the other."""
+        settling: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in range(0, len(records), _PART):
+                    read = await self._read(records[start : start + _PART])
+                    if settling is not None:
+                        await settling
+                    settling = group.create_task(self._settle(read))
+        except BaseExceptionGroup as several:
+            raise several.exceptions[0] from several
+
+    async def _read(self, records: Sequence[ConsumerRecord]) -> list[Read]:
+        read: list[Read] = []
+        for number, record in enumerate(records, 1):
+            read.append(self._reader.read(record))
+            if not number % _BREATH:
+                await asyncio.sleep(0)
+        return read
+
+    async def _settle(self, read: Sequence[Read]) -> None:
         poisons = [one for one in read if isinstance(one, Poison)]
         if poisons:
             await self._put_aside([self._parking.poisoned(poison) for poison in poisons])

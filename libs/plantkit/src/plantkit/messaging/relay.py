@@ -21,6 +21,7 @@ from plantkit.db.machinery import SLOTS
 from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
 from plantkit.messaging.connections import dedicated
+from plantkit.messaging.courtesy import Asked
 from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases, SlotsLost
 from plantkit.messaging.lost_log import LogLost, refuse_lost_log
 from plantkit.messaging.metrics import KAFKA_UP
@@ -53,7 +54,7 @@ class Pace:
     page: int = PAGE
     pages_ahead: int = 3
     poll_s: float = 0.25
-    linger_s: float = 0.005  # between two walks: commits that come together go together
+    linger_s: float = 0.002  # between two walks: commits that come together go together
     lease_s: float = LEASE_S
     retry_blocked_s: float = 60.0
     longest_pause_s: float = 5.0
@@ -101,6 +102,7 @@ class Relay:
         self._pace = pace or Pace()
         self._owner = str(new_id())
         self._bell = asyncio.Event()
+        self._asked = Asked()
         self._stopping = False
         self._one_by_one = False
         self._resting = Resting(self._pace.retry_blocked_s)
@@ -109,7 +111,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until `stop`. Trouble with database or broker is waited out, with longer pauses up to a few seconds."""
-        stop_listening = self._wake.listen(self._bell.set)
+        stop_listening = self._wake.listen(self._ring)
         pause = 0.0
         try:
             while not self._stopping:
@@ -126,6 +128,10 @@ class Relay:
     def stop(self) -> None:
         """End `run` after the walk that is under way, and give the slots back."""
         self._stopping = True
+        self._bell.set()
+
+    def _ring(self) -> None:
+        self._asked.note()
         self._bell.set()
 
     def _next_pause(self, trouble: Exception, pause: float, lasted_s: float) -> float:
@@ -168,7 +174,7 @@ class Relay:
             reading = await stack.enter_async_context(dedicated(settings, **READER_SESSION))
             marking = await stack.enter_async_context(dedicated(settings, **MARKER_SESSION))
             leasing = await stack.enter_async_context(dedicated(settings))
-            await reading.add_listener(channel_of(settings.service), lambda *_: self._bell.set())
+            await reading.add_listener(channel_of(settings.service), lambda *_: self._ring())
             leases = self._leases(leasing)
             await leases.heartbeat()
             yield Parts(
@@ -196,7 +202,9 @@ class Relay:
     async def _walk_on(self, parts: Parts) -> None:
         while not self._stopping:
             self._bell.clear()
-            marked = await Walk(parts, page=self._pace.page, pages_ahead=self._pace.pages_ahead).run()
+            marked = await Walk(
+                parts, page=self._pace.page, pages_ahead=self._pace.pages_ahead, asked=self._asked
+            ).run()
             self._one_by_one = False
             await parts.leases.settle()
             if not marked and not self._stopping:

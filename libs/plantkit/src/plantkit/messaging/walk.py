@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from plantkit import crash
+from plantkit.messaging.courtesy import Asked, Courtesy
 from plantkit.messaging.leases import Leases
 from plantkit.messaging.metrics import OUTBOX_PUBLISHED
 from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Reader, aggregate_of, is_full, position_of
@@ -37,8 +38,9 @@ class _Sent:
 class Walk:
     """Reads from the beginning, and ends only when all it sent is marked: the next walk cannot send a row twice."""
 
-    def __init__(self, parts: Parts, *, page: int, pages_ahead: int) -> None:
+    def __init__(self, parts: Parts, *, page: int, pages_ahead: int, asked: Asked | None = None) -> None:
         self._parts = parts
+        self._courtesy = Courtesy(asked or Asked())
         self._page = page
         self._on_the_way: asyncio.Queue[_Sent | None] = asyncio.Queue(pages_ahead)
         self._stopped: set[Aggregate] = set()
@@ -62,8 +64,10 @@ class Walk:
                 break
             crash.point("relay.after_select")
             self._hold_back_blocked(rows)
-            ticket = await self._parts.publisher.send(rows, self._stopped)
-            await self._on_the_way.put(_Sent(ticket, epochs))
+            for part in self._courtesy.parts(rows):
+                ticket = await self._parts.publisher.send(part, self._stopped)
+                await self._on_the_way.put(_Sent(ticket, epochs))
+                await self._courtesy.rest(len(part))
             after = position_of(rows[-1])
             if not is_full(rows, self._page) or leases.is_above_share:
                 break
