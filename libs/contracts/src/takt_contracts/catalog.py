@@ -10,6 +10,8 @@ from typing import Any, Final, TypeGuard
 
 import takt_contracts
 from takt_contracts.event import Event
+from takt_contracts.records.shipped import shipped
+from takt_contracts.records.template import template_of_type
 from takt_contracts.resource import ResourceContract
 from takt_contracts.template import ImportTemplate, template_of
 
@@ -77,8 +79,10 @@ def topics() -> Mapping[str, Topic]:
 
 @cache
 def templates() -> Mapping[str, ImportTemplate]:
-    """The built-in template of every resource, by its plural."""
-    return {plural: template_of(contract) for plural, contract in resources().items()}
+    """The built-in template of every resource and every shipped record type, by id."""
+    of_types = (template for kind in shipped() if (template := template_of_type(kind)) is not None)
+    found = [*map(template_of, resources().values()), *of_types]
+    return unique((template.id, template) for template in found)
 
 
 def owner_of(name: str) -> str | None:

@@ -3,7 +3,7 @@
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import cached_property
@@ -72,6 +72,7 @@ class Kind(StrEnum):
     INTEGER = "integer"
     FLAG = "flag"
     MOMENT = "moment"
+    DATE = "date"
     ID = "id"
     LIST = "list"
     """A list of small things with fields of their own. It is shown and written, never compared."""
@@ -83,6 +84,7 @@ _KINDS: Mapping[type, Kind] = {
     bool: Kind.FLAG,
     int: Kind.INTEGER,
     datetime: Kind.MOMENT,
+    date: Kind.DATE,
     UUID: Kind.ID,
 }
 

@@ -102,6 +102,15 @@ QuantityChange = Annotated[
     WithJsonSchema(_SIGNED_TEXT, mode="serialization"),
 ]
 
+Measure = Annotated[
+    Decimal,
+    Field(max_digits=18, decimal_places=6, description="A measured value.", examples=["40.01"]),
+    BeforeValidator(_decimal_input),
+    PlainSerializer(_shortest, return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [_SIGNED_TEXT, _SIGNED_NUMBER]}, mode="validation"),
+    WithJsonSchema(_SIGNED_TEXT, mode="serialization"),
+]
+
 # Strict: `true`, `"7"` and `7.0` are not 7, and `1` is not `true`.
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_BIGINT)]
 Version = Annotated[int, Field(strict=True, ge=1, le=MAX_BIGINT, description="Counts the changes of one thing from 1.")]

@@ -43,14 +43,28 @@ class TemplateColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportTemplate:
-    """The built-in template of a resource: id and target are its plural. `write` is the role that may use it."""
+    """The built-in template of a resource or a record type: id and target are its plural, or the type's name.
+
+    `writers` are the roles that may use it. `read` is the role that sees its rows and what became of them: where not
+    everyone does, rows travel sealed and are kept for a short time only.
+    """
 
     id: str
     owner: str
     name: str
-    write: Role
+    writers: tuple[Role, ...]
     columns: tuple[TemplateColumn, ...]
     row: type[Fields]
+    read: Role = Role.VIEWER
+
+    @property
+    def needed(self) -> str:
+        """The roles that may use it, in words."""
+        return " or ".join(self.writers)
+
+    @property
+    def is_confidential(self) -> bool:
+        return self.read is not Role.VIEWER
 
     @property
     def target(self) -> str:
@@ -72,7 +86,7 @@ def template_of(contract: ResourceContract[Any, Any]) -> ImportTemplate:
         id=contract.plural,
         owner=contract.owner,
         name=contract.name,
-        write=contract.write,
+        writers=(contract.write,),
         columns=tuple(_column(contract, name, info, name in opening) for name, info in contract.columns.items()),
         row=_row(contract),
     )

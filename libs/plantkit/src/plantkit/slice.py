@@ -17,6 +17,8 @@ Background = Callable[["FastAPI"], Coroutine[Any, Any, None]]
 class Slice:
     """One feature: its routes, its consumers, its resources, its background loops.
 
+    `targets` are what rows of imports become beside its resources (`plantkit.resources.verdict.RowTarget`).
+
     `loops` run beside the API, `workers` where the process works for `Loop.WORKER`: heavy work, away from requests.
     """
 
@@ -24,5 +26,6 @@ class Slice:
     routers: tuple[APIRouter, ...] = ()
     consumers: tuple[Any, ...] = ()
     resources: tuple[Any, ...] = ()
+    targets: tuple[Any, ...] = ()
     loops: tuple[Background, ...] = ()
     workers: tuple[Background, ...] = ()

@@ -33,7 +33,6 @@ class Letterhead:
             type=event.type,
             time=now,
             dataschema=schema_id(event.type),
-            dataref=event.dataref,
             recordedtime=now,
             correlationid=origin.request_id,
             authtype=_AUTH_TYPES[principal.kind],
@@ -62,14 +61,16 @@ class Letterhead:
             "aggregateid": subject,
             "version": version,
             "key": subject,
-            "headers": self._written(str(id_), subject, version, cause or self._cause),
+            "headers": self._written(str(id_), subject, event, cause or self._cause),
             "payload": _payload(event),
         }
 
-    def _written(self, id_: str, subject: str, version: int, cause: str | None) -> str:
-        key = _quoted(subject)
-        caused = "" if cause is None else f'"ce_causationid":{_quoted(cause)},'
-        own = f'"ce_id":"{id_}","ce_subject":{key},"ce_partitionkey":{key},"ce_sequence":"{version:012d}",{caused}'
+    def _written(self, id_: str, subject: str, event: Event, cause: str | None) -> str:
+        key, place = _quoted(subject), event.dataref
+        more = "" if cause is None else f'"ce_causationid":{_quoted(cause)},'
+        if place is not None:
+            more += f'"ce_dataref":{_quoted(place)},'
+        own = f'"ce_id":"{id_}","ce_subject":{key},"ce_partitionkey":{key},"ce_sequence":"{event.version:012d}",{more}'
         return f"{{{own}{self._headers}"
 
 

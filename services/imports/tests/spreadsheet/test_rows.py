@@ -280,7 +280,7 @@ async def test_rules_between_fields_hold_where_a_row_has_them(tmp_path):
         span_column("low", Quantity),
         span_column("high", Quantity, required=False),
     )
-    spans = ImportTemplate(id="spans", owner="x", name="span", write=Role.PLANNER, columns=columns, row=Span)
+    spans = ImportTemplate(id="spans", owner="x", name="span", writers=(Role.PLANNER,), columns=columns, row=Span)
     file = tmp_path / "spans.csv"
     file.write_text("Code,Low,High\nA,1,2\nB,2,1\nC,,1\nD,5,\nA,1,2\n")
     asked: dict[str, Any] = {"mapping": None, "sheet": None, "header_row": None, "limits": Limits(), "timezone": "UTC"}

@@ -33,7 +33,7 @@ async def test_a_template_says_what_belongs_into_each_column(client, as_viewer):
     reply = await client.get(f"{API}/operations", headers=as_viewer)
 
     body = reply.json()
-    assert (body["target"], body["owner"], body["write"]) == ("operations", "operations", "PLANNER")
+    assert (body["target"], body["owner"], body["writers"]) == ("operations", "operations", ["PLANNER"])
     assert body["key"] == ["order_no", "operation_no"]
     columns = {column["field"]: column for column in body["columns"]}
     assert columns["status"]["choices"] == ["RELEASED", "IN_PROGRESS", "FINISHED", "CANCELLED"]
@@ -90,6 +90,7 @@ def by_hand(column):
         Kind.INTEGER: (7, 7),
         Kind.FLAG: ("yes", True),
         Kind.MOMENT: (dt.datetime(2026, 12, 4, 14, 30), "2026-12-04T13:30:00Z"),  # noqa: DTZ001 - as a cell holds it
+        Kind.DATE: (dt.date(2026, 12, 4), "2026-12-04"),
         Kind.ID: ("0195571f-8c4d-7a10-9b2e-3f4a5b6c7d8e", "0195571f-8c4d-7a10-9b2e-3f4a5b6c7d8e"),
     }[column.kind]
 

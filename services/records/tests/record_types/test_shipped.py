@@ -8,10 +8,11 @@ from plantkit.context import Context
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.watch import nothing_written
 from records.json_schema import compiled
-from records.record_types.loops import register_shipped, shipped
+from records.record_types.loops import register_shipped
 from records.record_types.rules import checked
 from services.records.tests.stage import RECORDS, TYPES, Ask, at
 from takt_contracts.records.record_types import AccessClass, RecordTypeCreated
+from takt_contracts.records.shipped import shipped
 from takt_contracts.roles import Role
 
 GOOD: dict[str, tuple[Role, dict[str, Any]]] = {

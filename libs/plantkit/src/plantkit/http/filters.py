@@ -45,6 +45,7 @@ _OPS: Mapping[Kind, tuple[Op, ...]] = {
     Kind.DECIMAL: _ORDERED,
     Kind.INTEGER: _ORDERED,
     Kind.MOMENT: _ORDERED,
+    Kind.DATE: _ORDERED,
     Kind.CHOICE: _UNORDERED,
     Kind.ID: _UNORDERED,
     Kind.FLAG: (Op.EQ,),

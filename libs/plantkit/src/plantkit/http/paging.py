@@ -7,7 +7,7 @@ row has one place, and rows that come in while somebody pages move no other row 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -100,7 +100,7 @@ def _digest(query: ListQuery, orders: Sequence[Order]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | UUID) else value
 
@@ -113,6 +113,8 @@ def _read(kind: Kind, value: Any) -> Any:
             return Decimal(value)
         case Kind.MOMENT:
             return datetime.fromisoformat(value)
+        case Kind.DATE:
+            return date.fromisoformat(value)
         case Kind.ID:
             return UUID(value)
         case _:

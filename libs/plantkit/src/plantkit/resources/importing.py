@@ -1,4 +1,4 @@
-"""The owner's side of imports: every resource of a service is a target, and all of them share one consumer group.
+"""The owner's side of imports: all targets of a service share one consumer group. Every resource is one.
 
 A batch of rows is judged row by row in Python and written as one statement: state, events and all. Its answer and its
 audit entry are told in the same transaction.
@@ -15,21 +15,21 @@ import asyncpg
 from plantkit import crash
 from plantkit.audit import told_entry, trace_id
 from plantkit.db.constraints import explain
+from plantkit.db.row import Aggregate
 from plantkit.db.tx import Tx
 from plantkit.db.writer import Writes
 from plantkit.errors import Busy, DomainError, Forbidden, Invalid
 from plantkit.ids import new_id
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.records import Delivery
-from plantkit.resources import staging, stock
+from plantkit.resources import staging
 from plantkit.resources.errors import NotAlone
 from plantkit.resources.incoming import Incoming
+from plantkit.resources.judging import ResourceTarget
 from plantkit.resources.pen import Copies, Overtaken, Pen, pen, savepoint
 from plantkit.resources.references import table_of
-from plantkit.resources.resource import Archivable
 from plantkit.resources.sent import Sent
-from plantkit.resources.target import Target
-from plantkit.resources.verdict import BREATH, Judge, Verdicts, cause_of
+from plantkit.resources.verdict import BREATH, RowTarget, Verdicts, cause_of
 from plantkit.settings import ServiceSettings
 from plantkit.slice import Slice
 from plantkit.telling import Letterhead
@@ -44,14 +44,15 @@ _RULES = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 def takes_rows(service: str, slices: Sequence[Slice]) -> bool:
     """Whether rows of imports come to this service."""
-    return service in ROWS_APPLIED and any(part.resources for part in slices)
+    return service in ROWS_APPLIED and any(part.resources or part.targets for part in slices)
 
 
 def importers(settings: ServiceSettings, slices: Sequence[Slice]) -> list[Consumer]:
-    """The consumer of a service that owns resources; of others none."""
+    """The consumer of a service that rows come to; of others none."""
     if not takes_rows(settings.service, slices):
         return []
-    targets = [Target(resource) for part in slices for resource in part.resources]
+    targets: list[RowTarget] = [ResourceTarget(resource) for part in slices for resource in part.resources]
+    targets += [target for part in slices for target in part.targets]
     group = f"{settings.service}.imports"
     return [Consumer(group=group, events=(RowsReady,), handler=Importer(settings, targets), batch=AT_ONCE)]
 
@@ -65,7 +66,7 @@ class Importer:
     again, its rows would be found unchanged.
     """
 
-    def __init__(self, settings: ServiceSettings, targets: Iterable[Target]) -> None:
+    def __init__(self, settings: ServiceSettings, targets: Iterable[RowTarget]) -> None:
         self._settings = settings
         self._owner = settings.service
         self._targets = {target.template.id: target for target in targets}
@@ -96,14 +97,12 @@ class Importer:
             answered += zip(whole, await self._all_or_none(tx, target, whole), strict=True)
         return answered
 
-    async def _plan(self, tx: Tx, target: Target, sent: Sequence[Sent]) -> list[Verdicts]:
+    async def _plan(self, tx: Tx, target: RowTarget, sent: Sequence[Sent]) -> list[Verdicts]:
         """What would happen. Nothing is locked and nothing is kept."""
         batches = [target.reader.read(one.batch) for one in sent]
-        there = await stock.present(tx, target, batches, lock=False)
-        known = await stock.known(tx, target, batches, hold=False)
-        return [await Judge(tx, target, incoming, there, known).judge() for incoming in batches]
+        return [await judge.judge() for judge in await target.judges(tx, batches, lock=False, hold=False)]
 
-    async def _commit(self, tx: Tx, target: Target, sent: Sequence[Sent]) -> list[Verdicts]:
+    async def _commit(self, tx: Tx, target: RowTarget, sent: Sequence[Sent]) -> list[Verdicts]:
         """At first without locks, as others seldom change the same rows; when somebody did, all is looked up again and
         kept as it is. A rule that only the database knows refuses its row alone.
         """
@@ -121,21 +120,20 @@ class Importer:
                 return [await self._carefully(tx, target, one) for one in sent]
         raise Busy("Others kept changing the rows of an import.")
 
-    async def _apply(self, tx: Tx, target: Target, sent: Sequence[Sent], *, lock: bool) -> list[Verdicts]:
+    async def _apply(self, tx: Tx, target: RowTarget, sent: Sequence[Sent], *, lock: bool) -> list[Verdicts]:
         batches = [target.reader.read(one.batch) for one in sent]
-        there = await stock.present(tx, target, batches, lock=lock)
-        known = await stock.known(tx, target, batches, hold=True)
+        judges = await target.judges(tx, batches, lock=lock, hold=True)
         found = []
         async with pen(tx.connection) as writer:
-            for one, incoming in zip(sent, batches, strict=True):
-                if target.asking_rules:  # the database must not be busy with the batch before
+            for one, judge in zip(sent, judges, strict=True):
+                if target.asks:  # the database must not be busy with the batch before
                     await writer.settle()
-                verdicts = await Judge(tx, target, incoming, there, known).judge()
+                verdicts = await judge.judge()
                 await self._write(tx, writer, one, verdicts)
                 found.append(verdicts)
         return found
 
-    async def _carefully(self, tx: Tx, target: Target, sent: Sent) -> Verdicts:
+    async def _carefully(self, tx: Tx, target: RowTarget, sent: Sent) -> Verdicts:
         """Halve a batch that the database refuses until the rows that it refuses stand alone."""
         whole = Verdicts.of(target.reader.read(sent.batch))
         parts = [range(len(sent.batch.rows))]
@@ -151,16 +149,15 @@ class Importer:
                     parts += [places[len(places) // 2 :], places[: len(places) // 2]]
         return whole
 
-    async def _some(self, tx: Tx, target: Target, sent: Sent, places: range) -> Verdicts:
+    async def _some(self, tx: Tx, target: RowTarget, sent: Sent, places: range) -> Verdicts:
         incoming = target.reader.read(sent.batch)
-        there = await stock.present(tx, target, [incoming], lock=True)
-        known = await stock.known(tx, target, [incoming], hold=True)
-        verdicts = await Judge(tx, target, incoming, there, known).judge(places)
+        [judge] = await target.judges(tx, [incoming], lock=True, hold=True)
+        verdicts = await judge.judge(places)
         async with pen(tx.connection) as writer:
             await self._write(tx, writer, sent, verdicts)
         return verdicts
 
-    async def _all_or_none(self, tx: Tx, target: Target, sent: Sequence[Sent]) -> list[Verdicts]:
+    async def _all_or_none(self, tx: Tx, target: RowTarget, sent: Sequence[Sent]) -> list[Verdicts]:
         found: list[Verdicts] = []
         try:
             async with savepoint(tx.connection):
@@ -179,7 +176,7 @@ class Importer:
             await writer.write(_writes(verdicts), Copies(rows=verdicts.created, told=told, now=tx.now))
             verdicts.let_go()
 
-    async def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Archivable]) -> AsyncIterator[dict[str, Any]]:
+    async def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Aggregate]) -> AsyncIterator[dict[str, Any]]:
         """Rows of the outbox: each fact names the row of the sheet that made it happen."""
         if not rows:
             return
@@ -218,7 +215,7 @@ class Importer:
 
 
 def _writes(verdicts: Verdicts) -> Writes:
-    """What has to be one statement: changes of rows, and new rows with their parts, which ask for each other."""
+    """What has to be one statement: changes of rows, and rows with their parts, which ask for each other."""
     writes = Writes()
     for rows in (verdicts.divided, verdicts.parts):
         if rows:

@@ -17,8 +17,7 @@ class Sent:
 
     @property
     def principal(self) -> Principal:
-        batch = self.batch
-        return Principal(id=batch.uploaded_by, kind="user", roles=frozenset(batch.roles), name=batch.uploaded_by)
+        return uploader(self.batch)
 
     @property
     def origin(self) -> Origin:
@@ -28,3 +27,8 @@ class Sent:
     def sort(self) -> tuple[str, Phase, bool]:
         """Batches that can be dealt with together."""
         return self.batch.target, self.batch.phase, self.batch.atomic
+
+
+def uploader(batch: RowBatch) -> Principal:
+    """Who brought the rows, with the roles they had then."""
+    return Principal(id=batch.uploaded_by, kind="user", roles=frozenset(batch.roles), name=batch.uploaded_by)

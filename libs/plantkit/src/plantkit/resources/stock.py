@@ -7,15 +7,13 @@ from typing import Any
 from sqlalchemy import ARRAY, Column, Table, bindparam, column, func, select
 
 from plantkit.db.engine import Compiled, compile_statement
-from plantkit.db.row import Values
 from plantkit.db.structured import as_read, mentions
 from plantkit.db.tx import Tx
 from plantkit.db.writer import loose
-from plantkit.resources.incoming import Incoming, Key
+from plantkit.resources.incoming import Incoming
 from plantkit.resources.target import Target
+from plantkit.resources.verdict import Present
 
-Present = dict[Key, Values]
-"""Rows that are there, by business key: column values by name."""
 Known = Mapping[str, frozenset[Any]]
 """By referring column, or column and field of a list: the values that may be referred to."""
 

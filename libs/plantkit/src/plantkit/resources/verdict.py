@@ -1,34 +1,36 @@
-"""What becomes of the rows of one batch, and what is written of them. Rows are judged one by one; nothing is sent."""
+"""What becomes of the rows of one batch, and what is written of them. Rows are judged one by one; nothing is sent.
+
+`Judge` is what all targets have in common: versions, duplicates, refusals row by row. Each target says how a row makes
+one and how it changes one.
+"""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
+import asyncpg
 from pydantic import BaseModel
 
-from plantkit.db.holds import Hold
-from plantkit.db.holds import unknown as unknown_reference
-from plantkit.db.row import Row, Values
-from plantkit.db.structured import mentions
+from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.tx import Tx
 from plantkit.errors import DomainError, Forbidden, Invalid
-from plantkit.resources.errors import Archived, Drifted, RowExists, TwiceInBatch
-from plantkit.resources.incoming import CORRECT, Incoming, Key
-from plantkit.resources.resource import Archivable, Source
-from plantkit.resources.stock import Known, Present
-from plantkit.resources.target import Target
+from plantkit.resources.errors import Drifted, RowExists, TwiceInBatch
+from plantkit.resources.incoming import CORRECT, Incoming, Key, RowReader
 from takt_contracts.imports.files import OnDuplicate
 from takt_contracts.imports.jobs import RowState
 from takt_contracts.imports.rows import Phase, RowBatch, RowChange, RowResults
 from takt_contracts.problem import FieldError
-from takt_contracts.resource import Change, Fields
-from takt_contracts.roles import Role
+from takt_contracts.resource import Change
+from takt_contracts.template import ImportTemplate
 
 BREATH: Final = 32
 """Rows after which others have a turn: requests, and the batch before, which is still being written."""
 M = TypeVar("M", bound=BaseModel)
+Present = dict[Key, Values]
+"""Rows that are there, by business key: column values by name."""
 _CHANGING: Final = frozenset({RowState.CREATED, RowState.UPDATED})
 _STATES: Final = {Change.CREATED: RowState.CREATED, Change.UPDATED: RowState.UPDATED}
 _ROOM: Final = 250_000
@@ -38,15 +40,17 @@ _CAUSE: Final = "_import_row"
 
 @dataclass(slots=True)
 class Verdicts:
-    """What became of a batch, row by row, and what is to be written: `divided` are new rows with `parts`."""
+    """What became of a batch, row by row, and what is to be written: `divided` are new rows with `parts`, as
+    changed ones may have.
+    """
 
     incoming: Incoming
     states: list[RowState]
     versions: list[int]
     changes: dict[int, RowChange] = field(default_factory=dict)
-    created: list[Archivable] = field(default_factory=list)
-    updated: list[Archivable] = field(default_factory=list)
-    divided: list[Archivable] = field(default_factory=list)
+    created: list[Aggregate] = field(default_factory=list)
+    updated: list[Aggregate] = field(default_factory=list)
+    divided: list[Aggregate] = field(default_factory=list)
     parts: list[Row] = field(default_factory=list)
 
     @classmethod
@@ -72,18 +76,19 @@ class Verdicts:
         """Whether the uploader may not write such rows at all."""
         return any(refusal.code == Forbidden.code for refusal in self.incoming.refused.get(0, ()))
 
-    def keep(self, change: Change, row: Archivable, part: Row | None) -> None:
+    def keep(self, change: Change, row: Aggregate, part: Row | None) -> None:
         """A row to be written."""
+        if part is not None:
+            self.parts.append(part)
         if change is Change.UPDATED:
             self.updated.append(row)
         elif part is None:
             self.created.append(row)
         else:
             self.divided.append(row)
-            self.parts.append(part)
 
     @property
-    def changed(self) -> tuple[list[Archivable], list[Archivable], list[Archivable]]:
+    def changed(self) -> tuple[list[Aggregate], list[Aggregate], list[Aggregate]]:
         """Rows to be written and told of."""
         return self.created, self.divided, self.updated
 
@@ -146,70 +151,73 @@ def _that_fit(told: Sequence[M], room: int) -> list[M]:
     return [one for one, size in zip(told, sizes, strict=True) if size <= room]
 
 
-def cause_of(row: Archivable) -> int:
+def cause_of(row: Aggregate) -> int:
     """Number of the row of the sheet that made this one change."""
     number: int = vars(row)[_CAUSE]
     return number
 
 
 @dataclass(slots=True)  # not frozen, which would double the cost of making one
-class _Changed:
-    """A row that is good so far: how it changes, and what it was before."""
+class Changed:
+    """A row that is good so far: how it changes, the part that is written with it, and what it was before."""
 
-    row: Archivable
+    row: Aggregate
     change: Change
-    before: Fields | None
-    after: Fields | None
     part: Row | None = None
     shown: dict[str, Any] | None = None
 
 
-class Judge:
-    """Judges the rows of one batch against what is there. `present` gains what a commit will have written."""
+Ask = Callable[[Changed], Awaitable[None]]
+"""Raises DomainError."""
 
-    def __init__(self, tx: Tx, target: Target, incoming: Incoming, present: Present, known: Known) -> None:
-        self._tx = tx
-        self._target = target
-        self._resource = target.resource
+
+class Judge(ABC):
+    """Judges the rows of one batch against what is there. `present` gains what a commit will have written.
+
+    `ask` are the rules that have to ask the database.
+    """
+
+    def __init__(self, incoming: Incoming, present: Present, ask: Ask | None = None) -> None:
+        self._ask = ask
         self._incoming = incoming
         self._batch = incoming.batch
         self._present = present
-        self._source = Source(f"import {incoming.batch.import_id}", incoming.batch.uploaded_by)
         self._seen: set[Key] = set()
-        self._given = tuple(name for name in incoming.columns if name not in target.opening)
-        self._brought = tuple(name for name in incoming.columns if name in target.opening)
-        self._unknown = _unknown(target, incoming, known)
         self._found = Verdicts.of(incoming)
+
+    @abstractmethod
+    def refuse_strangers(self) -> None:
+        """Refuse all rows of somebody who may not write such."""
+
+    @abstractmethod
+    def create(self, place: int) -> Changed:
+        """What the row makes. Raises DomainError."""
+
+    @abstractmethod
+    def update(self, place: int, now: Values) -> Changed | None:
+        """How the row changes what is there; None where it says the same. Raises DomainError."""
 
     async def judge(self, places: Iterable[int] | None = None) -> Verdicts:
         """Every row, or those at `places`, each for itself. Raises only what is no refusal."""
-        self._refuse_strangers()
-        given = _by_row(self._given, self._incoming)
-        brought = _by_row(self._brought, self._incoming)
-        for place in range(len(given)) if places is None else places:
+        self.refuse_strangers()
+        for place in range(len(self._incoming.keys)) if places is None else places:
             if place % BREATH == 0:
                 await asyncio.sleep(0)
             if place in self._incoming.refused:
                 continue
             try:
-                found = self._row(place, given[place], brought[place])
+                found = self._row(place)
                 if found is None:
                     self._found.states[place] = RowState.UNCHANGED
                     continue
-                if self._target.asking_rules:
+                if self._ask is not None:
                     await self._ask(found)
                 self._keep(place, found)
             except DomainError as refusal:
                 self._found.refuse(place, refusal)
         return self._found
 
-    def _refuse_strangers(self) -> None:
-        write = self._resource.write
-        if not {write, Role.ADMIN}.intersection(self._batch.roles):
-            detail = f"Writing {self._target.template.id} needs the role {write}."
-            self._incoming.refuse_all(Forbidden.code, detail, hint=Forbidden.cure)
-
-    def _row(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed | None:
+    def _row(self, place: int) -> Changed | None:
         """How the row changes what is there, or None. Raises DomainError."""
         key = self._incoming.keys[place]
         now = self._present.get(key)
@@ -219,66 +227,21 @@ class Judge:
         if key in self._seen:
             raise TwiceInBatch(f"{'/'.join(map(str, key))} stands in a row above too.")
         self._seen.add(key)
-        if now is None:
-            return self._create(place, given, brought)
-        return self._meet(place, now, given, brought)
-
-    def _create(self, place: int, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed:
+        if now is not None:
+            return self.meet(place, now)
         if place in self._incoming.lacking:
             raise _lacking(self._incoming.lacking[place])
-        said = {name: value for name, value in given.items() if value is not None} if None in given.values() else given
-        row = self._target.new(said, self._tx, self._source.by)
-        if place in self._unknown:
-            self._require_references(place, given)
-        after = self._check(None, row)
-        opening = self._resource.opening
-        taken = None if opening is None or not brought else opening.take_over(self._tx, row, brought, self._source)
-        self._resource.tell(row, Change.CREATED, **({} if taken is None else taken.facts))
-        return _Changed(row, Change.CREATED, None, after, None if taken is None else taken.part)
+        return self.create(place)
 
-    def _meet(self, place: int, now: Values, given: Mapping[str, Any], brought: Mapping[str, Any]) -> _Changed | None:
+    def meet(self, place: int, now: Values) -> Changed | None:
         """A row whose key is there already."""
-        if now["archived_at"] is not None:
-            raise Archived("It is archived.")
         if self._batch.on_duplicate is OnDuplicate.REFUSE:
             raise RowExists("Its key is in the plant already.")
         if self._batch.on_duplicate is OnDuplicate.SKIP:
             return None
-        if brought and self._resource.opening is not None:
-            self._resource.opening.compare(now, brought)
-        changed = self._target.changed(now, given)
-        return self._update(place, now, changed) if changed else None
+        return self.update(place, now)
 
-    def _update(self, place: int, now: Values, changed: Mapping[str, Any]) -> _Changed:
-        row = self._target.revived(now, self._tx)
-        row.__dict__.update(changed)
-        if place in self._unknown:
-            self._require_references(place, changed)
-        before = self._resource.fields_of(self._target.revived(now, self._tx))
-        after = self._check(before, row)
-        self._resource.tell(row, Change.UPDATED)
-        return _Changed(row, Change.UPDATED, before, after, shown=self._target.before(now, changed))
-
-    def _require_references(self, place: int, names: Collection[str]) -> None:
-        """What the row says newly has to be there."""
-        unknown = [hold for hold in self._unknown[place] if hold.field.partition("/")[0] in names]
-        if unknown:
-            raise unknown_reference(unknown)
-
-    def _check(self, before: Fields | None, row: Archivable) -> Fields | None:
-        """The rules that need not ask. Answers what the others are asked about."""
-        if not self._target.has_rules:
-            return None
-        after = self._target.written(vars(row))
-        for rule in self._target.rules:
-            rule(self._tx, before, after)
-        return after
-
-    async def _ask(self, found: _Changed) -> None:
-        for rule in self._target.asking_rules:
-            await rule(self._tx, found.before, found.after)
-
-    def _keep(self, place: int, found: _Changed) -> None:
+    def _keep(self, place: int, found: Changed) -> None:
         """A plan answers the version that is there, and forgets the row."""
         verdicts, row = self._found, found.row
         verdicts.states[place] = _STATES[found.change]
@@ -293,24 +256,26 @@ class Judge:
         verdicts.keep(found.change, row, found.part)
 
 
-def _unknown(target: Target, incoming: Incoming, known: Known) -> Mapping[int, list[Hold]]:
-    """By place in the batch, what refers to nothing."""
-    found: dict[int, list[Hold]] = {}
-    for name, referred in target.references.items():
-        values, there = incoming.columns.get(name, ()), known[name]
-        if there.issuperset(values):
-            continue
-        for place, value in enumerate(values):
-            if value is not None and value not in there:
-                found.setdefault(place, []).append(Hold(name, referred, value))
-    for name, part, referred in target.named_within:
-        there = known[f"{name}/{part}"]
-        for place, entries in enumerate(incoming.columns.get(name, ())):
-            named = mentions(name, entries or (), part)
-            holds = [Hold(path, referred, value) for value, path in named.items() if value not in there]
-            if holds:
-                found.setdefault(place, []).extend(holds)
-    return found
+class RowTarget(Protocol):
+    """What rows of imports become. Each resource is one; a slice names those that are no resources."""
+
+    @property
+    def template(self) -> ImportTemplate: ...
+
+    @property
+    def reader(self) -> RowReader: ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether judging asks the database, which then must not be busy with the batch before."""
+
+    async def judges(self, tx: Tx, batches: Sequence[Incoming], *, lock: bool, hold: bool) -> Sequence[Judge]:
+        """One for each batch, in one look at what is there. `lock` keeps that as it is, in the order of the keys, so
+        that two imports of the same rows wait for each other; `hold` keeps what is referred to.
+        """
+
+    def is_another_rule(self, taken: asyncpg.UniqueViolationError) -> bool:
+        """Whether what is taken is no business key: then no second look will find the row that has it."""
 
 
 def _lacking(names: Sequence[str]) -> Invalid:
@@ -320,7 +285,8 @@ def _lacking(names: Sequence[str]) -> Invalid:
     return Invalid(detail, errors=errors)
 
 
-def _by_row(names: Sequence[str], incoming: Incoming) -> Sequence[Mapping[str, Any]]:
+def by_row(names: Sequence[str], incoming: Incoming) -> Sequence[Mapping[str, Any]]:
+    """Of each row the values of some columns."""
     if not names:
         return [{}] * len(incoming.keys)
     columns = (incoming.columns[name] for name in names)

@@ -71,8 +71,8 @@ def key_of(id_: UUID, at: datetime) -> str:
 def admit(principal: Principal, target: str | None) -> None:
     """Raises Forbidden where somebody who may not write the target names it. An unknown one is told later, by name."""
     template = catalog.templates().get(target or "")
-    if template is not None and not principal.has(template.write):
-        raise Forbidden(f"This needs the role {template.write}.", roles=[template.write])
+    if template is not None and not principal.has(*template.writers):
+        raise Forbidden(f"This needs the role {template.needed}.", roles=list(template.writers))
 
 
 async def hand_in(request: Request, run: Runner, template: str | None) -> Response:

@@ -32,7 +32,7 @@ from takt_contracts.roles import Role
 AROUND_THE_FILE = 64 * 1024
 """What the form may have beside its file."""
 
-WRITERS = tuple(sorted({template.write for template in catalog.templates().values()}))
+WRITERS = tuple(sorted({role for template in catalog.templates().values() for role in template.writers}))
 
 
 class UploadRoute(KitRoute):
@@ -69,7 +69,7 @@ _FIELDS: dict[str, Any] = {
     "mode": {**_TEXT, "enum": list(Mode), "default": Mode.PLAN},
     "atomic": {"type": "boolean", "default": False, "description": "All rows or none."},
     "on_duplicate": {**_TEXT, "enum": list(OnDuplicate), "default": OnDuplicate.UPDATE},
-    "target": {**_TEXT, "description": "Plural of a resource.", "examples": ["items"]},
+    "target": {**_TEXT, "description": "Plural of a resource, or name of a record type.", "examples": ["items"]},
 }
 _FORM: dict[str, Any] = {
     "requestBody": {
@@ -95,7 +95,7 @@ _OPTIONS: dict[str, Any] = {"status_code": 202, "response_model": Import, "opena
 
 def roles_of_template(request: Request) -> frozenset[Role]:
     template = catalog.templates().get(request.path_params["id"])
-    return frozenset() if template is None else frozenset({template.write})
+    return frozenset() if template is None else frozenset(template.writers)
 
 
 @by_template.post("/templates/{id}/uploads", responses={**_ACCEPTED, **_REFUSALS, **problems(NotFound)}, **_OPTIONS)

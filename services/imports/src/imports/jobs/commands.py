@@ -61,11 +61,11 @@ def _refusal_of(file: UploadedFile) -> Reason | None:
 
 
 def may_import(roles: Sequence[Role], template: ImportTemplate) -> bool:
-    return Role.ADMIN in roles or template.write in roles
+    return Role.ADMIN in roles or not set(template.writers).isdisjoint(roles)
 
 
 def forbidden(template: ImportTemplate) -> Reason:
-    detail = f"Who uploaded the file may not import {template.id}; that needs the role {template.write}."
+    detail = f"Who uploaded the file may not import {template.id}; that needs the role {template.needed}."
     return Reason(code=Failure.FORBIDDEN, detail=detail)
 
 
@@ -216,8 +216,9 @@ async def _ordered(tx: Tx, cmd: OnImport, *, is_change: bool = False) -> tuple[I
 
 
 def _require_writer(tx: Tx, template: ImportTemplate) -> None:
-    if not tx.principal.has(template.write):
-        raise Forbidden(f"Importing {template.id} needs the role {template.write}.", roles=[template.write])
+    if not tx.principal.has(*template.writers):
+        detail = f"Importing {template.id} needs the role {template.needed}."
+        raise Forbidden(detail, roles=list(template.writers))
 
 
 async def map_columns(tx: Tx, cmd: MapColumns) -> Import:

@@ -31,7 +31,7 @@ from takt_contracts.roles import Role
 
 router = Routes(prefix="/imports", tags=["imports"])
 _JSON: Final = "application/json"
-_WRITERS: Final = tuple(sorted({template.write for template in catalog.templates().values()}))
+_WRITERS: Final = tuple(sorted({role for template in catalog.templates().values() for role in template.writers}))
 _MATCHED: Final[dict[str, Any]] = {"parameters": [{**MATCH_HEADER, "required": False}]}
 _ORDER: Final = problems(NotFound, IllegalTransition, Forbidden, BadIfMatch, Stale) | written()
 

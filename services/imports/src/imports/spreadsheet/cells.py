@@ -124,6 +124,7 @@ _EXPECTED: Final[Mapping[Kind, str]] = {
     Kind.INTEGER: "a whole number",
     Kind.FLAG: "yes or no",
     Kind.MOMENT: "a date, with or without a time of day",
+    Kind.DATE: "a date",
     Kind.ID: "an id (UUID)",
     Kind.LIST: f"entries with {LIST_MARK} between them, their parts with {ENTRY_MARK} between them",
 }
@@ -178,6 +179,8 @@ def _reader(column: TemplateColumn, evidence: Evidence, zone: ZoneInfo) -> Calla
             return lambda cell, words: _decimal(cell, words, evidence.mark)
         case Kind.MOMENT:
             return lambda cell, words: _moment(cell, words, evidence.day_first, zone)
+        case Kind.DATE:
+            return lambda cell, words: _date(cell, words, evidence.day_first)
         case Kind.CHOICE:
             choices = {normal(choice): choice for choice in column.choices}
             return lambda cell, words: _choice(cell, words, choices)
@@ -267,7 +270,8 @@ def _flag(cell: Any, words: str) -> Any:
 
 
 def _choice(cell: Any, words: str, choices: Mapping[str, str]) -> Any:
-    found = choices.get(normal(cell)) if isinstance(cell, str) else None
+    text = _plain_number(cell) if isinstance(cell, int | float) else cell  # 3.1 is a type of certificate
+    found = choices.get(normal(text)) if isinstance(text, str) else None
     return Bad("cell.choice", words, None) if found is None else found
 
 
@@ -297,12 +301,27 @@ def _id(cell: Any, words: str) -> Any:
 
 def _moment(cell: Any, words: str, day_first: bool | None, zone: ZoneInfo) -> Any:
     """A time in the plant's zone, unless it names another; a date means its first moment."""
+    found = _dated(cell, words, day_first)
+    return found if isinstance(found, Bad) else _in_utc(found, zone, words)
+
+
+def _date(cell: Any, words: str, day_first: bool | None) -> Any:
+    """A day, whatever the zone."""
+    found = _dated(cell, words, day_first)
+    if isinstance(found, Bad):
+        return found
+    if found.time() != time() or found.tzinfo is not None:
+        return Bad("cell.date", words, "It has a time of day, and a day alone is wanted.")
+    return found.date().isoformat()
+
+
+def _dated(cell: Any, words: str, day_first: bool | None) -> datetime | Bad:
     if isinstance(cell, tuple) and cell[0] == Tag.DATE:
-        return _in_utc(_of_cell(cell[1]), zone, words)
+        return _of_cell(cell[1])
     if not isinstance(cell, str):
         return Bad("cell.date", words, "It is a number or a time without a date: format the cell as a date.")
     try:
-        return _in_utc(_of_text(cell, day_first), zone, words)
+        return _of_text(cell, day_first)
     except _Ambiguous:
         return Bad(
             "cell.date-ambiguous",

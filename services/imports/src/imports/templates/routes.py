@@ -27,7 +27,7 @@ _WORKBOOK: dict[int | str, dict[str, Any]] = {
 @router.get("/templates", responses=problems(Unauthenticated))
 @allow(Role.VIEWER)
 async def templates() -> TemplateList:
-    """Every resource that a workbook can become."""
+    """Every resource and record type that a workbook can become."""
     found = [TemplateView.of(template) for template in catalog.templates().values()]
     return TemplateList(data=found, page=TemplatePage(limit=len(found)))
 

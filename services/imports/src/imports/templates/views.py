@@ -35,13 +35,13 @@ class ColumnView(BaseModel):
 
 
 class TemplateView(BaseModel):
-    """A template: which resource its rows become, and whose role is needed to import them."""
+    """A template: which resource or record type its rows become, and whose role is needed to import them."""
 
     id: str = Field(examples=["operations"])
     target: str = Field(examples=["operations"])
     name: str = Field(examples=["operation"])
     owner: str = Field(examples=["operations"])
-    write: Role = Field(examples=["PLANNER"])
+    writers: tuple[Role, ...] = Field(examples=[["PLANNER"]])
     key: tuple[str, ...] = Field(examples=[["order_no", "operation_no"]])
     columns: tuple[ColumnView, ...]
 
@@ -52,7 +52,7 @@ class TemplateView(BaseModel):
             target=template.target,
             name=template.name,
             owner=template.owner,
-            write=template.write,
+            writers=template.writers,
             key=template.key,
             columns=tuple(map(ColumnView.of, template.columns)),
         )

@@ -25,6 +25,7 @@ _NUMBER_FORMATS: Final = {
     Kind.FLAG: "@",
     Kind.MOMENT: "yyyy-mm-dd hh:mm",
     Kind.LIST: "@",
+    Kind.DATE: "yyyy-mm-dd",
 }
 _WORDS: Final = {
     Kind.TEXT: "text",
@@ -35,6 +36,7 @@ _WORDS: Final = {
     Kind.FLAG: "yes or no",
     Kind.MOMENT: "date, with or without a time of day, in the plant's time",
     Kind.LIST: "list",
+    Kind.DATE: "date",
 }
 
 

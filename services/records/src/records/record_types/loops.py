@@ -1,8 +1,6 @@
 """What record types do by themselves: those that Takt ships are registered where they are not there yet."""
 
 import asyncio
-from collections.abc import Iterator
-from importlib.resources import files
 
 import structlog
 from fastapi import FastAPI
@@ -16,14 +14,9 @@ from plantkit.run import Runner
 from records.kinds import RecordTypeRow
 from records.record_types.commands import RegisterType, register_type
 from takt_contracts.records.record_types import RecordTypeFields
+from takt_contracts.records.shipped import shipped
 
 log = structlog.get_logger(__name__)
-
-
-def shipped() -> Iterator[RecordTypeFields]:
-    """The types in `shipped/`, a file each: what an administrator would send."""
-    for file in sorted(files("records.record_types").joinpath("shipped").iterdir(), key=lambda one: one.name):
-        yield RecordTypeFields.model_validate_json(file.read_bytes())
 
 
 async def register_shipped(app: FastAPI) -> None:

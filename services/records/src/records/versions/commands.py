@@ -143,11 +143,18 @@ async def _type(tx: Tx, name: str) -> RecordTypeRow:
 def _write(
     tx: Tx, record: RecordRow, version: VersionKind, kind: RecordTypeRow, *, text: str | None, reason: str | None
 ) -> RecordRow:
-    """The log is told without what the type hides, the caller answered without what is hidden from them."""
+    """The caller is answered without what is hidden from them."""
+    tx.add(VersionRow, **next_version(record, version, kind, by=tx.principal.id, text=text, reason=reason))
+    return record.hide(hidden_from(tx.principal, kind.hidden_fields))
+
+
+def next_version(
+    record: RecordRow, version: VersionKind, kind: RecordTypeRow, *, by: str, text: str | None, reason: str | None
+) -> dict[str, Any]:
+    """Fill in the next version and tell it, without what the type hides; answers what is kept of it for ever."""
     content = None if text is None else orjson.loads(text)
     record.salt = secrets.token_hex(16)
     record.digest = digest_of(content, record.salt)
     record.canonical, record.reason, record.searched = text, reason, searched_of(kind.searchable, content or {})
-    record.schema_version, record.updated_by = kind.schema_version, tx.principal.id
-    tx.add(VersionRow, **record.hide(kind.hides).write(version))
-    return record.hide(hidden_from(tx.principal, kind.hidden_fields))
+    record.schema_version, record.updated_by = kind.schema_version, by
+    return record.hide(kind.hides).write(version)

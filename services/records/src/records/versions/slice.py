@@ -2,5 +2,11 @@
 
 from plantkit.slice import Slice
 from records.versions import change_sets, history, routes
+from records.versions.importing import RecordTarget
+from takt_contracts import catalog
 
-SLICE = Slice(name="versions", routers=(routes.router, history.router, change_sets.router))
+SLICE = Slice(
+    name="versions",
+    routers=(routes.router, history.router, change_sets.router),
+    targets=tuple(RecordTarget(one) for one in catalog.templates().values() if one.owner == "records"),
+)
