@@ -1,6 +1,6 @@
 """What every event has in common: its name on the wire, the version and the full state after the change."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -88,6 +88,19 @@ class Event(BaseModel):
     def dataref(self) -> str | None:
         """Where the content is that the event itself does not carry."""
         return None
+
+    @property
+    def is_confidential(self) -> bool:
+        """Whether a part of it is for its reader alone, and closed on the log."""
+        return False
+
+    def closed(self, close: Callable[[bytes], str]) -> Self:
+        """As it may be on the log."""
+        return self
+
+    def opened(self, open_: Callable[[str], bytes]) -> Self:
+        """As it was told. Raises ValueError."""
+        return self
 
     @property
     def subject(self) -> str:

@@ -11,6 +11,7 @@ from plantkit.auth.principal import Principal
 from plantkit.db.machinery import SLOTS
 from plantkit.db.tx import Origin
 from plantkit.errors import TooLargeEvent
+from plantkit.sealing import closed
 from plantkit.settings import ServiceSettings
 from takt_contracts.envelope import Envelope
 from takt_contracts.event import Event, schema_id
@@ -43,6 +44,7 @@ class Letterhead:
         del headers["ce_id"]
         self._headers = orjson.dumps(headers).decode()[1:]
         self._cause = origin.causation_id
+        self._secret = settings.consistency_secret.get_secret_value()
         self._common = {
             "month": now.date().replace(day=1),
             "aggregatetype": event.entity,
@@ -62,7 +64,7 @@ class Letterhead:
             "version": version,
             "key": subject,
             "headers": self._written(str(id_), subject, event, cause or self._cause),
-            "payload": _payload(event),
+            "payload": _payload(closed(self._secret, event) if event.is_confidential else event),
         }
 
     def _written(self, id_: str, subject: str, event: Event, cause: str | None) -> str:

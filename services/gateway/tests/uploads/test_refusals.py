@@ -199,7 +199,7 @@ async def test_what_is_declared_too_long_is_refused_before_anything_else(anonymo
 
 async def test_the_order_of_checks(anonymous, signed_in, upload, admin):
     """405, 413, 401, 403, 400, 404, 415, 422: each is answered though all that follow are wrong too."""
-    operator, planner = await signed_in("op-order", "OPERATOR"), await signed_in("pl-order", "PLANNER")
+    operator, planner = await signed_in("op-order", "VIEWER"), await signed_in("pl-order", "PLANNER")
     unknown = "/api/v1/templates/spaceships/uploads"
 
     assert (await anonymous.put(unknown, content=b"x" * MOST * 2)).status_code == 405
@@ -223,7 +223,7 @@ async def test_the_whole_path_is_the_door_s(admin, method, path):
 
 
 async def test_somebody_who_may_write_no_template_is_refused(signed_in, upload, nothing_kept):
-    viewer = await signed_in("viewer-up", "QUALITY")
+    viewer = await signed_in("viewer-up", "VIEWER")
     check = await nothing_kept()
 
     assert (await upload("a.csv", CSV, client=viewer)).status_code == 403

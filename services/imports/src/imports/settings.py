@@ -20,6 +20,9 @@ class Settings(ServiceSettings):
     lease_s: float = Field(default=10.0, gt=0, description="how long a worker that says nothing keeps its file")
     attempts: int = Field(default=5, ge=1, description="how often a file is tried before its import fails")
     keep_files_days: int = Field(default=30, ge=1, description="how long files stay in the inbox")
+    keep_confidential_days: int = Field(
+        default=7, ge=1, le=7, description="how long rows and files stay that are not for everyone"
+    )
     row_errors: int = Field(default=20, ge=1, description="errors kept of one row")
     import_errors: int = Field(
         default=100_000, ge=0, description="errors kept of one import; of further rows only the first"

@@ -1,10 +1,11 @@
 """Rows on their way to the owner of their resource, and what it answers. At most 500 rows and 512 KiB a batch."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from takt_contracts.event import Event
 from takt_contracts.imports.files import OnDuplicate
@@ -21,6 +22,10 @@ class Phase(StrEnum):
 
     PLAN = "plan"
     COMMIT = "commit"
+
+
+Sealed = Annotated[str | None, Field(description="What only the services read, closed; else null.", examples=[None])]
+_ROWS: Final[TypeAdapter[Any]] = TypeAdapter(tuple[tuple[JsonValue, ...], ...])
 
 
 class RowBatch(BaseModel):
@@ -46,6 +51,8 @@ class RowBatch(BaseModel):
     columns: tuple[str, ...] = Field(examples=[["code", "name"]])
     rows: tuple[tuple[JsonValue, ...], ...] = Field(examples=[[[5, "SHAFT-40", "Shaft 40 mm"]]])
     bases: tuple[Count, ...] | None = Field(None, examples=[None])
+    confidential: bool = Field(False, description="Not for everyone: on the log `sealed` stands for `rows`.")
+    sealed: Sealed = None
 
 
 class RowsReady(Event):
@@ -58,6 +65,21 @@ class RowsReady(Event):
     internal: ClassVar[bool] = True
 
     state: RowBatch
+
+    @property
+    def is_confidential(self) -> bool:
+        return self.state.confidential
+
+    def closed(self, close: Callable[[bytes], str]) -> Self:
+        return self._with(rows=(), sealed=close(_ROWS.dump_json(self.state.rows)))
+
+    def opened(self, open_: Callable[[str], bytes]) -> Self:
+        if self.state.sealed is None:
+            return self
+        return self._with(rows=_ROWS.validate_json(open_(self.state.sealed)), sealed=None)
+
+    def _with(self, **changed: Any) -> Self:
+        return self.model_copy(update={"state": self.state.model_copy(update=changed)})
 
 
 class RowRefusal(BaseModel):
@@ -97,6 +119,15 @@ class RowResults(BaseModel):
     versions: tuple[Count, ...] = Field(examples=[[1]])
     refusals: tuple[RowRefusal, ...] = Field((), examples=[[]])
     changes: tuple[RowChange, ...] = Field((), examples=[[]])
+    confidential: bool = Field(False, description="On the log `sealed` stands for `refusals` and `changes`.")
+    sealed: Sealed = None
+
+
+class _Said(BaseModel):
+    """What an answer says of values."""
+
+    refusals: tuple[RowRefusal, ...]
+    changes: tuple[RowChange, ...]
 
 
 class RowsApplied(Event):
@@ -108,6 +139,23 @@ class RowsApplied(Event):
     internal: ClassVar[bool] = True
 
     state: RowResults
+
+    @property
+    def is_confidential(self) -> bool:
+        return self.state.confidential
+
+    def closed(self, close: Callable[[bytes], str]) -> Self:
+        said = _Said(refusals=self.state.refusals, changes=self.state.changes)
+        return self._with(refusals=(), changes=(), sealed=close(said.model_dump_json().encode()))
+
+    def opened(self, open_: Callable[[str], bytes]) -> Self:
+        if self.state.sealed is None:
+            return self
+        said = _Said.model_validate_json(open_(self.state.sealed))
+        return self._with(refusals=said.refusals, changes=said.changes, sealed=None)
+
+    def _with(self, **changed: Any) -> Self:
+        return self.model_copy(update={"state": self.state.model_copy(update=changed)})
 
 
 class OperationsRowsApplied(RowsApplied):

@@ -14,7 +14,9 @@ from takt_contracts.scalars import UtcDatetime, Version
 
 
 class ReadEntry(BaseModel):
-    """One answer that showed a record of class `health`, or a page of a list that did; told before it was sent."""
+    """One answer that showed a record of class `health`, a page of a list that did, or rows of a workbook that become
+    such; told before it was sent.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,13 +33,24 @@ class ReadEntry(BaseModel):
     trace_id: str | None = None
 
 
-class RecordsRead(Event):
-    """Records of class `health` were shown to somebody who may see them."""
+class ReadRecorded(Event):
+    """What the audit events about reads share."""
 
-    service: ClassVar[str] = "records"
     entity: ClassVar[str] = "audit"
     key: ClassVar[tuple[str, ...]] = ("id",)
     fact: ClassVar[str] = "read"
     partitions: ClassVar[int] = 1
 
     state: ReadEntry
+
+
+class RecordsRead(ReadRecorded):
+    """Records of class `health` were shown to somebody who may see them."""
+
+    service: ClassVar[str] = "records"
+
+
+class ImportsRead(ReadRecorded):
+    """Rows that become records of class `health` were shown to somebody who may see them."""
+
+    service: ClassVar[str] = "imports"

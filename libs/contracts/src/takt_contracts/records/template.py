@@ -30,8 +30,6 @@ def template_of_type(kind: RecordTypeFields) -> ImportTemplate | None:
     """
     columns = tuple(_columns(kind))
     named = {column.field for column in columns}
-    if kind.access_class is AccessClass.HEALTH:
-        return None
     if not kind.business_key or not named.issuperset(kind.content_schema.get("required", ())):
         return None
     return ImportTemplate(

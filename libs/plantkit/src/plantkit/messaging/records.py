@@ -12,6 +12,7 @@ import orjson
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from plantkit.sealing import opened
 from takt_contracts import catalog
 from takt_contracts.envelope import CONTENT_TYPE, MAX_BYTES, Envelope, EnvelopeError, from_headers
 from takt_contracts.event import Event
@@ -58,9 +59,13 @@ class Poison:
 
 
 class Reader:
-    """Reads the records of one group. `wanted` are the types it handles; other known types are none of its business."""
+    """Reads the records of one group. `wanted` are the types it handles; other known types are none of its business.
 
-    def __init__(self, wanted: Mapping[str, type[Event]]) -> None:
+    `secret` opens what the services of a stack close for each other.
+    """
+
+    def __init__(self, wanted: Mapping[str, type[Event]], secret: str = "") -> None:
+        self._secret = secret
         # What `model_validate_json` calls; it runs for every record.
         self._wanted = {type_: event.__pydantic_validator__.validate_json for type_, event in wanted.items()}
         self._known = catalog.events().keys() | wanted.keys()
@@ -84,7 +89,15 @@ class Reader:
         if record.key is not None and record.key != key:
             raise _Refused("event.wrong-key", "The record's key is not the event's subject.")
         event = _validated(wanted, record.value)
+        if event.is_confidential:
+            event = self._opened(event)
         return Delivery(record, record.topic, id_, source, type_, subject, event.version, event)
+
+    def _opened(self, event: Event) -> Event:
+        try:
+            return opened(self._secret, event)
+        except ValueError as wrong:
+            raise _Refused("event.closed-elsewhere", f"It cannot be opened: {wrong}.") from None
 
 
 class _Refused(Exception):

@@ -60,7 +60,7 @@ class Subscription:
         self.group = consumer.group
         self.assignment = Assignment(consumer.group)
         self.parking = made.parking(consumer.group)
-        self.reader = Reader(consumer.types)
+        self.reader = Reader(consumer.types, context.settings.consistency_secret.get_secret_value())
         self._context = context
         self._options = made.options
         self._subscriber: Any = None

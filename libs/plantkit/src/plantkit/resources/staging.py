@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import asyncpg
+
 from plantkit.db.tx import Tx
 from plantkit.resources.sent import Sent
 from takt_contracts.imports.rows import RowBatch
@@ -22,7 +24,7 @@ async def gathered(tx: Tx, sent: Sent) -> list[Sent]:
     """All batches of the import in their order, once `sent` is the last. Until then it is kept, and none is given."""
     batch, connection = sent.batch, tx.connection
     if batch.batch == 1:
-        await connection.execute(_FORGET, _KEPT_DAYS)
+        await forget(connection)
     await connection.execute(
         _PUT, batch.import_id, batch.batch, sent.version, sent.traceparent, batch.model_dump_json()
     )
@@ -32,3 +34,8 @@ async def gathered(tx: Tx, sent: Sent) -> list[Sent]:
     batches = [RowBatch.model_validate_json(row["payload"]) for row in rows]
     whole = [Sent(row["version"], one, row["traceparent"]) for row, one in zip(rows, batches, strict=True)]
     return sorted(whole, key=lambda one: one.batch.batch)
+
+
+async def forget(connection: asyncpg.Connection) -> None:
+    """Those that nobody will ask for."""
+    await connection.execute(_FORGET, _KEPT_DAYS)

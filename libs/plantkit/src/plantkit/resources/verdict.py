@@ -142,6 +142,7 @@ class Verdicts:
             versions=tuple(self.versions),
             refusals=tuple(told),
             changes=tuple(_that_fit([self.changes[place] for place in sorted(self.changes)], _ROOM)),
+            confidential=self.batch.confidential,
         )
 
 

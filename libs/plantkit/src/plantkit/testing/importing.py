@@ -14,9 +14,10 @@ from plantkit.auth.principal import Principal
 from plantkit.db.tx import Origin
 from plantkit.ids import new_id
 from plantkit.messaging.subscription import Subscription
+from plantkit.sealing import opened
 from plantkit.telling import outbox_row
 from plantkit.testing.database import TestDatabase
-from takt_contracts.imports.rows import ROWS_APPLIED, RowBatch, RowResults, RowsReady
+from takt_contracts.imports.rows import ROWS_APPLIED, RowBatch, RowResults, RowsApplied, RowsReady
 from takt_contracts.roles import Role
 
 Rows = Sequence[Mapping[str, Any]]
@@ -81,4 +82,6 @@ class ImportSender:
                 event.type,
                 [str(one) for one in dict.fromkeys(imports)],
             )
-        return [event.model_validate_json(row["payload"]).state for row in rows]
+        secret = self._context.settings.consistency_secret.get_secret_value()
+        told = [opened(secret, event.model_validate_json(row["payload"])) for row in rows]
+        return [one.state for one in told if isinstance(one, RowsApplied)]

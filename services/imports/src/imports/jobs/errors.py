@@ -1,7 +1,7 @@
 """What can be refused about imports. What is wrong with a file or a row is no refusal: it is told as the outcome."""
 
 from imports.jobs.rules import Action
-from plantkit.errors import DomainError, Invalid, Kind
+from plantkit.errors import DomainError, Forbidden, Invalid, Kind
 from takt_contracts.imports.jobs import ImportState
 
 
@@ -58,3 +58,19 @@ class TooManyStreams(DomainError):
     kind = Kind.LIMITED
     code = "import.too-many-streams"
     cure = "Read the import now and then instead, or try again after the time in Retry-After."
+
+
+class RowsNotShown(Forbidden):
+    """Rows of this import are not for everyone."""
+
+    code = "import.rows-not-shown"
+    cure = "Ask somebody who has the role that the answer names."
+    by_rights = True
+
+
+class RowsPurged(DomainError):
+    """Rows that are not for everyone are kept for a few days only; these are gone."""
+
+    kind = Kind.GONE
+    code = "import.rows-purged"
+    cure = "Read the records themselves, or upload the file again."

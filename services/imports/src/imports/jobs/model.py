@@ -289,6 +289,7 @@ class ImportWork(Work, Row):
     batches: Mapped[int] = mapped_column(Integer)
     fields: Mapped[str] = mapped_column(JSONB, comment="what the values of its rows are, behind the row's number")
     file_deleted_at: Mapped[datetime | None]
+    rows_purged_at: Mapped[datetime | None] = mapped_column(comment="of an import that is not for everyone")
 
 
 BATCHES = Table(

@@ -10,7 +10,16 @@ from pydantic import BaseModel
 
 from imports.jobs import commands, queries, stream
 from imports.jobs.bodies import CommitBody, MappingBody, NoBody, PlanPage, Progress, RowPage, RowView
-from imports.jobs.errors import BadMapping, IllegalTransition, PlanChanged, TooManyStreams, UnknownTarget
+from imports.jobs.confidential import before_rows
+from imports.jobs.errors import (
+    BadMapping,
+    IllegalTransition,
+    PlanChanged,
+    RowsNotShown,
+    RowsPurged,
+    TooManyStreams,
+    UnknownTarget,
+)
 from imports.jobs.queries import LISTING, Asked
 from plantkit.context import Context
 from plantkit.errors import Forbidden, NotFound, Stale
@@ -34,6 +43,7 @@ _JSON: Final = "application/json"
 _WRITERS: Final = tuple(sorted({role for template in catalog.templates().values() for role in template.writers}))
 _MATCHED: Final[dict[str, Any]] = {"parameters": [{**MATCH_HEADER, "required": False}]}
 _ORDER: Final = problems(NotFound, IllegalTransition, Forbidden, BadIfMatch, Stale) | written()
+_SHOWN: Final = problems(NotFound, RowsNotShown, RowsPurged)
 
 Id = Annotated[UUID, Path(description="Id of the import, which is that of the upload.")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
@@ -76,42 +86,45 @@ async def read_import(request: Request, import_id: Id) -> Response:
     return Response(body, headers=headers, media_type=_JSON)
 
 
-@router.get("/{import_id}/rows", response_model=RowPage, responses=problems(NotFound, BadCursor))
+@router.get("/{import_id}/rows", response_model=RowPage, responses=_SHOWN | problems(NotFound, BadCursor))
 @allow(Role.VIEWER)
 async def read_rows(
-    request: Request, import_id: Id, state: State = None, limit: Limit = 100, cursor: Cursor = None
+    import_id: Id, run: Run, state: State = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Rows in the order of the sheet with what became of them, and cell by cell why they were refused."""
-    context: Context = request.app.state.context
+    context = run.context
     purpose = f"rows:{import_id}:{state}"
     job = await queries.one(context.db, import_id)
+    await before_rows(run, job)
     asked = Asked(after=_place(context, purpose, cursor), limit=limit, state=state)
     found = await queries.rows_of(context.db, job, asked)
     page = _info(context, purpose, found, limit)
     return _json(RowPage(data=[row.shown() for row in found[:limit]], page=page))
 
 
-@router.get("/{import_id}/rows/{row}", response_model=RowView, responses=problems(NotFound))
+@router.get("/{import_id}/rows/{row}", response_model=RowView, responses=_SHOWN)
 @allow(Role.VIEWER)
-async def read_row(request: Request, import_id: Id, row: Annotated[int, Path(ge=1, le=10**9)]) -> Response:
+async def read_row(import_id: Id, run: Run, row: Annotated[int, Path(ge=1, le=10**9)]) -> Response:
     """One row, by its number in the sheet."""
-    context: Context = request.app.state.context
+    context = run.context
     job = await queries.one(context.db, import_id)
+    await before_rows(run, job)
     found = await queries.rows_of(context.db, job, Asked(after=row - 1, limit=1))
     if not found or found[0].number != row:
         raise NotFound("row", row)
     return _json(found[0].shown())
 
 
-@router.get("/{import_id}/plan", response_model=PlanPage, responses=problems(NotFound, BadCursor))
+@router.get("/{import_id}/plan", response_model=PlanPage, responses=_SHOWN | problems(NotFound, BadCursor))
 @allow(Role.VIEWER)
 async def read_plan(
-    request: Request, import_id: Id, state: State = None, limit: Limit = 100, cursor: Cursor = None
+    import_id: Id, run: Run, state: State = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """What would happen, row by row; of rows that change, the values before and after."""
-    context: Context = request.app.state.context
+    context = run.context
     purpose = f"plan:{import_id}:{state}"
     job = await queries.one(context.db, import_id)
+    await before_rows(run, job)
     asked = Asked(after=_place(context, purpose, cursor), limit=limit, state=state, planned=True)
     found = await queries.rows_of(context.db, job, asked)
     page = _info(context, purpose, found, limit)

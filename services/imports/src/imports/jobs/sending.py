@@ -108,12 +108,13 @@ def _batch_of(job: Import, dispatch: Dispatch, stored: Stored) -> RowBatch:
         wanted = [place for place, letter in enumerate(stored.planned) if letter != REJECTED]
         rows, bases = tuple(rows[place] for place in wanted), tuple(bases[place] for place in wanted)
     assert job.target is not None
+    template = catalog.templates()[job.target]
     return RowBatch.model_construct(
         import_id=job.id,
         phase=Phase(dispatch.phase),
         batch=stored.number,
         batches=dispatch.batches,
-        owner=catalog.templates()[job.target].owner,
+        owner=template.owner,
         target=job.target,
         atomic=job.atomic,
         on_duplicate=OnDuplicate(job.on_duplicate),
@@ -122,6 +123,7 @@ def _batch_of(job: Import, dispatch: Dispatch, stored: Stored) -> RowBatch:
         columns=stored.fields,
         rows=rows,
         bases=bases,
+        confidential=template.is_confidential,
     )
 
 
