@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from plantkit.auth.principal import Principal
 from plantkit.db.tx import Origin
@@ -16,7 +17,8 @@ from takt_contracts.event import schema_id
 from takt_contracts.operations.items import ItemChanged
 
 NOW = datetime(2026, 3, 2, 6, 30, 0, 123456, UTC)
-SETTINGS: Any = SimpleNamespace(source="/plants/brno/operations", service="operations")
+SECRET = SecretStr("one of a stack, as long as it has to be")
+SETTINGS: Any = SimpleNamespace(source="/plants/brno/operations", service="operations", consistency_secret=SECRET)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=40)
 
 

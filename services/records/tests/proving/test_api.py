@@ -70,6 +70,25 @@ async def test_a_proof_tells_the_digests_and_nothing_of_the_content(ask: Ask, re
     assert "40.01" not in answer.text
 
 
+async def test_one_version_is_proven_alone(ask: Ask, record: Json) -> None:
+    proof = (await ask("GET", at(record, "/proof?version=2"), Role.VIEWER)).json()
+
+    [version], [entry] = proof["versions"], proof["entries"]
+    assert [json.loads(one["link"])["entry"]["version"] for one in (version, entry)] == [2, 2]
+    assert version["path"] is not None
+    assert {one["stream"] for one in proof["checkpoints"]} == {"records", "versions"}
+
+
+@pytest.mark.parametrize("version", ["4", "0", "-1", "one", "99999999999999999999"])
+async def test_of_an_unknown_version_there_is_no_proof(
+    ask: Ask, record: Json, database: TestDatabase, version: str
+) -> None:
+    async with nothing_written(database, "audit_chain"):
+        answer = await ask("GET", at(record, f"/proof?version={version}"), Role.VIEWER)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "resource.not-found")
+
+
 async def test_what_no_checkpoint_covers_yet_says_so(ask: Ask, new_record: Make, carry: Chained) -> None:
     made = await new_record()
     await carry()

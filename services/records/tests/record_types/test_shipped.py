@@ -67,6 +67,8 @@ async def test_they_are_registered_once_and_usable(app: Any, ask: Ask, database:
         assert made.status_code == 201, made.text
         other = Role.OPERATOR if role is Role.HEALTH else Role.VIEWER
         assert (await ask("GET", at(made.json()), other)).status_code == (404 if role is Role.HEALTH else 200)
+        if name == "inspection":
+            continue  # `versions/test_inspections.py` deletes one
         kept = await ask("DELETE", at(made.json(), "?reason=entered%20twice"), role, user="maker", base=1)
         assert (kept.status_code, kept.json()["code"]) == (409, "record.retained")
-    assert (await ask("GET", f"{TYPES}/inspection", Role.VIEWER)).json()["retention_days"] == 3650
+    assert (await ask("GET", f"{TYPES}/calibration", Role.VIEWER)).json()["retention_days"] == 3650

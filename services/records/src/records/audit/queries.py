@@ -18,7 +18,8 @@ LISTING: Final = Listing(
 Rows = Sequence[asyncpg.Record]
 _OF_RECORD = """
 SELECT stream, seq, link, hashes, request_id FROM audit_chain
-WHERE subject = $1 AND (stream = 'versions' OR stream = 'records' AND resource = 'record' AND outcome = 'changed')
+WHERE subject = $1 AND ($2::bigint IS NULL OR version = $2)
+  AND (stream = 'versions' OR stream = 'records' AND resource = 'record' AND outcome = 'changed')
 ORDER BY stream, seq
 """
 _OF_REQUESTS = """
@@ -35,9 +36,11 @@ async def proven(connection: asyncpg.Connection, rows: Rows) -> tuple[list[Prove
     return found, [one for one in last.values() if one is not None]
 
 
-async def of_record(connection: asyncpg.Connection, id_: str) -> tuple[list[Any], list[Any]]:
-    """The chained versions of a record, and the entries of the commands that wrote them."""
-    found = await connection.fetch(_OF_RECORD, id_)
+async def of_record(
+    connection: asyncpg.Connection, id_: str, version: int | None = None
+) -> tuple[list[Any], list[Any]]:
+    """The chained versions of a record, or one of them, and the entries of the commands that wrote them."""
+    found = await connection.fetch(_OF_RECORD, id_, version)
     versions = [row for row in found if row["stream"] == "versions"]
     named = {row["seq"]: row for row in found if row["stream"] == "records"}
     requests = [row["request_id"] for row in versions if row["request_id"] is not None]

@@ -1,10 +1,10 @@
 """What proves a record. Stands above versions and audit, which do not know each other."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from plantkit.context import Context
@@ -19,7 +19,8 @@ from records.audit.keys import key_set
 from records.audit.routes import for_administrators
 from records.settings import Settings
 from records.versions import queries, reading
-from records.versions.model import VersionRow
+from records.versions.model import RecordRow, VersionRow
+from records.versions.rules import number_of
 from takt_contracts.records.checkpoints import RecordProof
 from takt_contracts.records.records import RecordVersion
 from takt_contracts.roles import Role
@@ -27,6 +28,7 @@ from takt_contracts.roles import Role
 router = Routes(prefix="/records", tags=["records"])
 verifier = Routes(prefix="/audit", tags=["audit"])
 _JSON = "application/json"
+VersionNo = Annotated[str | None, Query(max_length=40, description="Only this version.", examples=["3"])]
 _OFFLINE = Path(__file__).with_name("offline.py")
 _VERSIONS = f"SELECT {', '.join(columns_of(VersionRow))} FROM record_versions WHERE record_id = $1 ORDER BY version"  # noqa: S608 -- names of our own columns
 
@@ -41,13 +43,14 @@ class RecordBundle(RecordProof):
 
 @router.get("/{record_id}/proof", response_model=RecordProof, responses=problems(NotFound))
 @allow(Role.VIEWER)
-async def read_proof(request: Request, record_id: str, run: Run) -> Response:
-    """The digest of every version and who wrote it, as chained and signed. It tells nothing of the content."""
+async def read_proof(request: Request, record_id: str, run: Run, version: VersionNo = None) -> Response:
+    """The digest of every version, or of one, and who wrote it, as chained and signed: nothing of the content."""
     context: Context = request.app.state.context
     record = await queries.record(context, record_id, request.state.principal)
-    await reading.before_one(run, record, None)
+    number = None if version is None else await _existing(context, record, version)
+    await reading.before_one(run, record, number)
     async with context.db.connection() as connection:
-        proof = await _proof(connection, str(record.id))
+        proof = await _proof(connection, str(record.id), number)
     return Response(RecordProof(**proof).model_dump_json(), media_type=_JSON)
 
 
@@ -76,10 +79,18 @@ async def read_verifier() -> Response:
     return Response(_OFFLINE.read_text(), media_type="text/x-python")
 
 
-async def _proof(connection: asyncpg.Connection, record: str) -> dict[str, Any]:
+async def _existing(context: Context, record: RecordRow, version: str) -> int:
+    """Raises NotFound."""
+    found = await queries.version(context.db, record, number_of(version))
+    if found is None:
+        raise NotFound("version", f"{record.id}/{version[:40]}")
+    return found.version
+
+
+async def _proof(connection: asyncpg.Connection, record: str, version: int | None = None) -> dict[str, Any]:
     """In one snapshot, so that everything is proven under the same checkpoints."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        versions, entries = await chains.of_record(connection, record)
+        versions, entries = await chains.of_record(connection, record, version)
         found, checkpoints = await chains.proven(connection, [*versions, *entries])
     split = len(versions)
     return {"record": record, "versions": found[:split], "entries": found[split:], "checkpoints": checkpoints}
