@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""`python -m bench commands|consume|imports|lists|relay|seed-claims|visible`: run, print the table, keep the JSON.
-=======
-"""`python -m bench commands|consume|imports|records|relay|visible`: run, print the table, keep the JSON.
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
+"""`python -m bench commands|consume|imports|lists|records|relay|seed-claims|visible`: run, print, keep the JSON.
 
 Exit 1: a must was missed.
 """
@@ -12,11 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from bench import commands, consume, imports, lists, relay, report, seed_claims, visible
-=======
-from bench import commands, consume, imports, records, relay, report, visible
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
+from bench import commands, consume, imports, lists, records, relay, report, seed_claims, visible
 from bench.report import Round, Verdict
 
 
@@ -26,11 +18,8 @@ def main() -> int:
         "commands": _commands,
         "consume": _consume,
         "imports": _imports,
-<<<<<<< HEAD
         "lists": _lists,
-=======
         "records": _records,
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
         "relay": _relay,
         "seed-claims": _seed_claims,
         "visible": _visible,
@@ -59,7 +48,6 @@ def _imports(given: argparse.Namespace) -> int:
     return _judged(given, title, "rows/s", rounds, verdicts, amount=vars(amount))
 
 
-<<<<<<< HEAD
 def _lists(given: argparse.Namespace) -> int:
     amount = lists.Amount(given.rounds, given.rows, given.pages)
     rounds, verdicts = lists.run(amount)
@@ -74,14 +62,14 @@ def _seed_claims(given: argparse.Namespace) -> int:
     rounds, verdicts = seed_claims.run(amount)
     title = f"seed-claims: {amount.rounds} rounds over {amount.orders:,} orders with their lines and items"
     return _judged(given, title, "lists/s", rounds, verdicts, amount=vars(amount))
-=======
+
+
 def _records(given: argparse.Namespace) -> int:
     amount = records.Amount(given.rounds, given.seconds, given.writers, given.depth)
     rounds, verdicts = records.run(amount)
     title = f"records: {amount.rounds} rounds of {amount.seconds:g} s, {amount.writers} writers, "
     title += f"a history of {amount.depth:,} versions"
     return _judged(given, title, "/s", rounds, verdicts, amount=vars(amount))
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
 
 
 def _relay(given: argparse.Namespace) -> int:
@@ -119,14 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         "commands": commands,
         "consume": consume,
         "imports": imports,
-<<<<<<< HEAD
         "lists": lists,
-        "relay": relay,
-        "seed-claims": seed_claims,
-=======
         "records": records,
         "relay": relay,
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
+        "seed-claims": seed_claims,
         "visible": visible,
     }
     for name, module in measured.items():
@@ -141,19 +125,16 @@ def _parser() -> argparse.ArgumentParser:
             one.add_argument("--keys", type=int, default=5_000, help="of the topic of few keys")
         elif name == "imports":
             one.add_argument("--rows", type=int, default=100_000)
-<<<<<<< HEAD
         elif name == "lists":
             one.add_argument("--rows", type=int, default=10_000_000)
             one.add_argument("--pages", type=int, default=50, help="that each of two clients asks for in a turn")
         elif name == "seed-claims":
             one.add_argument("--orders", type=int, default=20_000)
             one.add_argument("--seconds", type=float, default=4.0, help="of each turn")
-=======
         elif name == "records":
             one.add_argument("--seconds", type=float, default=4.0, help="of each turn")
             one.add_argument("--writers", type=int, default=8, help="at once, each on a record of its own")
             one.add_argument("--depth", type=int, default=10_000, help="versions of the history that is paged")
->>>>>>> d9f2b79 (Measure versions beside Continuum; prove one version alone; show that inspections are lists like any other)
         elif name == "visible":
             one.add_argument("--rate", type=int, default=500, help="orders a second")
             one.add_argument("--seconds", type=float, default=10.0, help="of each round")
