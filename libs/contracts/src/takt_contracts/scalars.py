@@ -111,6 +111,16 @@ Measure = Annotated[
     WithJsonSchema(_SIGNED_TEXT, mode="serialization"),
 ]
 
+_PERCENT_TEXT: Final = {"type": "string", "pattern": r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)$"}
+Percent = Annotated[
+    Decimal,
+    Field(ge=0, le=100, decimal_places=2, description="Hundredths, 0 to 100.", examples=["2.5"]),
+    BeforeValidator(_decimal_input),
+    PlainSerializer(_shortest, return_type=str, when_used="json"),
+    WithJsonSchema({"anyOf": [_PERCENT_TEXT, {"type": "number", "minimum": 0, "maximum": 100}]}, mode="validation"),
+    WithJsonSchema(_PERCENT_TEXT, mode="serialization"),
+]
+
 # Strict: `true`, `"7"` and `7.0` are not 7, and `1` is not `true`.
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_BIGINT)]
 Version = Annotated[int, Field(strict=True, ge=1, le=MAX_BIGINT, description="Counts the changes of one thing from 1.")]

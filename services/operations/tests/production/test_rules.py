@@ -22,6 +22,9 @@ LEGAL = {
     ("IN_PROGRESS", "resume", "IN_PROGRESS"),
     ("IN_PROGRESS", "finish", "FINISHED"),
     ("IN_PROGRESS", "cancel", "CANCELLED"),
+    ("IN_PROGRESS", "correct", "IN_PROGRESS"),
+    ("FINISHED", "correct", "FINISHED"),
+    ("CANCELLED", "correct", "CANCELLED"),
 }
 
 
@@ -38,11 +41,11 @@ def test_only_listed_moves_are_legal(status: Status, action: Action) -> None:
 
 
 @given(st.decimals("0", "1e9", places=6), st.decimals("0", "1e9", places=6))
-def test_room_is_never_negative_and_never_more_than_desired(desired: Decimal, processed: Decimal) -> None:
-    left = room_left(desired=desired, processed=processed)
+def test_room_is_never_negative_and_never_more_than_the_ceiling(most: Decimal, processed: Decimal) -> None:
+    left = room_left(ceiling=most, processed=processed)
 
-    assert 0 <= left <= desired
-    assert processed >= desired or processed + left == desired
+    assert 0 <= left <= most
+    assert processed >= most or processed + left == most
 
 
 THREE = (time(6), time(14), time(22))

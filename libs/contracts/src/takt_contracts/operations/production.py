@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from takt_contracts.event import Event
 from takt_contracts.resource import Fields, ResourceContract, Stored
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Quantity, QuantityChange, UtcDatetime
+from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Percent, Quantity, QuantityChange, UtcDatetime
 
 NOTHING = Decimal(0)
 
@@ -43,7 +43,11 @@ class Hold(BaseModel):
 
 
 class EntryKind(StrEnum):
-    """`opening` is what an import brought along; `correction` takes back or adds to an earlier entry."""
+    """`opening` is what an import brought along; `correction` takes back or adds to an earlier entry.
+
+    What is reported good is handed over to the next operation of the order by that entry itself; none has the kind
+    `hand_over`, which stays reserved.
+    """
 
     REPORT = "report"
     HAND_OVER = "hand_over"
@@ -62,6 +66,10 @@ class LedgerEntry(BaseModel):
     scrap: QuantityChange = Field(NOTHING, examples=["5"])
     rework: QuantityChange = Field(NOTHING, examples=["0"])
     reason: Name | None = Field(None, examples=["porosity"])
+    corrects: UUID | None = Field(None, description="The entry that a correction declares wrong.", examples=[None])
+    counter_start: Quantity | None = Field(None, description="Where a counter began.", examples=[None])
+    counter_end: Quantity | None = Field(None, description="Where a counter ended.", examples=[None])
+    counter_reason: Name | None = Field(None, description="Why it did not begin where it ended.", examples=[None])
     booked_at: UtcDatetime
     booked_by: str = Field(description="Id of the user, key or service.", examples=["operator-07"])
 
@@ -77,6 +85,11 @@ class OperationFields(Fields):
     planned_end: UtcDatetime | None = None
     due: UtcDatetime | None = None
     qty_desired: Quantity
+    tolerance_percent: Percent = Field(
+        NOTHING,
+        description="How much more than desired, or than was handed over, may be processed, in percent of it.",
+        examples=["0"],
+    )
 
 
 class OperationOpening(Fields):
@@ -121,6 +134,7 @@ OPERATION = ResourceContract(
         "planned_end": "Planned end",
         "due": "Due",
         "qty_desired": "Quantity",
+        "tolerance_percent": "Tolerance %",
         "status": "Status",
         "qty_processed": "Processed",
         "qty_good": "Good",
@@ -143,6 +157,7 @@ OPERATION = ResourceContract(
         "qty_desired": (
             "Qty", "Desired quantity", "Planned quantity", "Order quantity", "Target quantity", "Menge", "Sollmenge",
         ),
+        "tolerance_percent": ("Tolerance percent", "Tolerance", "Overproduction tolerance", "Überlieferungstoleranz"),
         "status": ("State", "Order status"),
         "qty_processed": ("Processed quantity", "Qty processed", "Done", "Completed quantity"),
         "qty_good": ("Good quantity", "Qty good", "Yield", "Gutmenge"),
@@ -157,12 +172,20 @@ class EmptyBody(Fields):
 
 
 class ReportBody(Fields):
-    """What came out, in the item's unit. Scrap needs its reason."""
+    """What came out, in the item's unit. Scrap needs its reason.
+
+    Instead of `good` the two values of a counter may be sent: good is what it counted, less the scrap. A counter goes on
+    where the last report ended; where it does not (it was reset to 0, or counted what is not booked), `counter_reason`
+    says why.
+    """
 
     good: Quantity = NOTHING
     scrap: Quantity = NOTHING
     rework: Quantity = NOTHING
     reason: Name | None = Field(None, validate_default=True)
+    counter_start: Quantity | None = None
+    counter_end: Quantity | None = Field(None, validate_default=True)
+    counter_reason: Name | None = None
 
     @field_validator("reason")
     @classmethod
@@ -171,11 +194,42 @@ class ReportBody(Fields):
             raise PydanticCustomError("reason_missing", "Scrap needs a reason.")
         return reason
 
+    @field_validator("counter_end")
+    @classmethod
+    def counter_adds_up(cls, end: Decimal | None, others: ValidationInfo) -> Decimal | None:
+        start = others.data.get("counter_start")
+        if end is None and start is None:
+            return end
+        if end is None or start is None:
+            raise PydanticCustomError("counter_incomplete", "A counter needs its start and its end.")
+        if others.data.get("good"):
+            raise PydanticCustomError("counter_and_good", "Should be left out where good is said.")
+        if end - start < others.data.get("scrap", NOTHING):
+            raise PydanticCustomError("counter_backwards", "Should be at least the start of the counter and the scrap.")
+        return end
+
     @model_validator(mode="after")
     def something_came_out(self) -> "ReportBody":
-        if not (self.good or self.scrap or self.rework):
+        if not (self.came_out_good or self.scrap or self.rework):
             raise PydanticCustomError("quantity_missing", "At least one of good, scrap and rework should be above 0.")
         return self
+
+    @property
+    def came_out_good(self) -> Decimal:
+        """As it is said, or as it was counted."""
+        if self.counter_start is None or self.counter_end is None:
+            return self.good
+        return self.counter_end - self.counter_start - self.scrap
+
+
+class CorrectBody(Fields):
+    """What an entry should have said, in the item's unit. All three 0 take it back wholly."""
+
+    entry_id: UUID = Field(description="The wrong entry, as the ledger names it.")
+    good: Quantity = NOTHING
+    scrap: Quantity = NOTHING
+    rework: Quantity = NOTHING
+    reason: Name
 
 
 class HoldBody(Fields):
@@ -232,6 +286,20 @@ class OperationReported(OperationEvent):
     sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS", **_BOOKED}
 
     entry: LedgerEntry
+
+
+class OperationCorrected(OperationEvent):
+    """An entry was declared wrong, and what it should have said was booked. `causationid` is the event that told it.
+
+    `entry` adds and takes back the differences; the wrong entry stays as it is.
+    """
+
+    fact: ClassVar[str] = "corrected"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS", **_BOOKED}
+
+    entry: LedgerEntry
+    wrong: LedgerEntry
+    reason: Name = Field(examples=["counted twice"])
 
 
 class OperationHeld(OperationEvent):

@@ -1,12 +1,13 @@
 """From a broken constraint to an error a person understands. Constraint names never leave the service.
 
 A constraint may carry its own error: `CheckConstraint(..., info={"error": OverCeiling})`, a class made of a sentence.
-All else is explained from the table: which columns, and what sort of rule.
+A rule that a trigger keeps is raised with a name as a constraint's, and has its error in the table's `info`, under
+`TRIGGERS`. All else is explained from the table: which columns, and what sort of rule.
 """
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import Constraint, ForeignKeyConstraint, Table
@@ -14,6 +15,9 @@ from sqlalchemy import Constraint, ForeignKeyConstraint, Table
 from plantkit.db.row import Row
 from plantkit.errors import AlreadyExists, DomainError, Invalid, UnknownReference
 from takt_contracts.problem import FieldError
+
+TRIGGERS: Final = "kept_by_triggers"
+"""Key of a table's `info`: by name of the rule, the error and its sentence."""
 
 
 def explain(broken: asyncpg.IntegrityConstraintViolationError) -> DomainError:
@@ -23,7 +27,7 @@ def explain(broken: asyncpg.IntegrityConstraintViolationError) -> DomainError:
         return _about(Invalid, f"{broken.column_name} is required.", "field.missing", [str(broken.column_name)])
     constraint = None if table is None else _constraint(table, str(broken.constraint_name))
     if constraint is None or table is None:
-        return Invalid("The change breaks a rule of the data.")
+        return _by_trigger(table, str(broken.constraint_name))
     error = constraint.info.get("error")
     columns = [column.name for column in getattr(constraint, "columns", ())]
     if error is not None:
@@ -35,6 +39,13 @@ def explain(broken: asyncpg.IntegrityConstraintViolationError) -> DomainError:
     return _about(
         Invalid, f"{' and '.join(columns) or 'A value'} breaks a rule of {table.name}.", "field.rule", columns
     )
+
+
+def _by_trigger(table: Table | None, name: str) -> DomainError:
+    kept = {} if table is None else table.info.get(TRIGGERS, {})
+    error, sentence = kept.get(name, (Invalid, "The change breaks a rule of the data."))
+    refusal: DomainError = error(sentence)
+    return refusal
 
 
 def _own(error: type[DomainError], constraint: Constraint) -> DomainError:

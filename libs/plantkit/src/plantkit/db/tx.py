@@ -3,14 +3,14 @@
 A transaction is begun only when something is locked or several rows depend on each other; one statement is one already.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import ClauseElement, Column, Table, bindparam, select
+from sqlalchemy import ClauseElement, Column, Label, Table, bindparam, select
 from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.auth.principal import Principal
@@ -25,6 +25,8 @@ from takt_contracts.event import Event
 
 R = TypeVar("R", bound=Row)
 A = TypeVar("A", bound=Aggregate)
+Beside = tuple[Label[Any], ...]
+"""Scalar subqueries that belong to a row as it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Tx:
         """As `maybe`, but raises NotFound naming the key."""
         row = await self.maybe(entity, lock=lock, **key)
         if row is None:
-            raise NotFound(_spoken(entity), "/".join(str(value) for value in key.values() if value is not None))
+            raise _not_found(entity, key)
         return row
 
     async def claim(self, entity: type[A], **key: Any) -> A:
@@ -99,6 +101,21 @@ class Tx:
         """
         self.has_claimed = self.first_try
         return await self.one(entity, lock=not self.first_try, **key)
+
+    async def claim_beside(self, entity: type[A], beside: Beside, **key: Any) -> tuple[A, asyncpg.Record]:
+        """As `claim`, together with what the labels of `beside` say of other rows, read in the same moment.
+
+        A row that had to be waited for is read once more: what others have committed meanwhile must be seen too.
+        """
+        if not self.first_try:
+            await self.one(entity, lock=True, **key)
+        self.has_claimed = self.first_try
+        given = tuple((name, key[name] is None) for name in sorted(key))
+        query = _by_key(entity, given, lock=False, beside=beside)
+        record = await self.connection.fetchrow(query.sql, *query.arguments(key))
+        if record is None:
+            raise _not_found(entity, key)
+        return self._read(entity, record), record
 
     async def fetch(self, statement: Compiled | ClauseElement, **given: Any) -> Sequence[asyncpg.Record]:
         """Records of any statement. Statements on a hot path are compiled once, at import."""
@@ -124,6 +141,10 @@ class Tx:
         row = entity(**{"id": new_id(), "created_at": self.now, **values})
         self._made.append(row)
         return row
+
+    def because_of(self, event_id: str) -> None:
+        """What this command tells was made necessary by that event: its `causationid`."""
+        self.origin = replace(self.origin, causation_id=event_id)
 
     def hold(self, field: str, target: Column[Any], value: Any) -> None:
         """`field` of this change refers to a row that must be there, not archived, and stay so until it is committed.
@@ -174,14 +195,18 @@ def _table(row: Row) -> Table:
     return table
 
 
+def _not_found(entity: type[Row], key: Mapping[str, Any]) -> NotFound:
+    return NotFound(_spoken(entity), "/".join(str(value) for value in key.values() if value is not None))
+
+
 def _spoken(entity: type[Row]) -> str:
     return entity.__name__.removesuffix("Row").lower()
 
 
 @cache
-def _by_key(entity: type[Row], given: tuple[tuple[str, bool], ...], lock: bool) -> Compiled:
+def _by_key(entity: type[Row], given: tuple[tuple[str, bool], ...], lock: bool, beside: Beside = ()) -> Compiled:
     """`given` pairs each column with whether it must be null."""
     columns = {name: getattr(entity, name) for name in columns_of(entity)}
     met = (columns[name].is_(None) if null else columns[name] == bindparam(name) for name, null in given)
-    query = select(*columns.values()).where(*met)
+    query = select(*columns.values(), *beside).where(*met)
     return compile_statement(query.with_for_update() if lock else query)

@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
-from operations.production.model import LedgerRow, Operation
-from plantkit.db.tx import Tx
+from operations.production import queries
+from operations.production.errors import (
+    AlreadyCorrected,
+    CorrectionOfCorrection,
+    CounterDoesNotContinue,
+    NothingToCorrect,
+    UnknownEntry,
+    at_field,
+)
+from operations.production.flow import AROUND, BEFORE, neighbours
+from operations.production.ledger import LedgerRow
+from operations.production.model import Operation
+from operations.production.rules import Neighbours, continues
+from plantkit.db.tx import Beside, Tx
 from takt_contracts.operations.production import EntryKind, Hold
 
 
@@ -24,6 +38,20 @@ class ReportQuantity(OnOperation):
     scrap: Decimal
     rework: Decimal
     reason: str | None
+    counter_start: Decimal | None = None
+    counter_end: Decimal | None = None
+    counter_reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectEntry(OnOperation):
+    """Declare an entry wrong and book what it should have said, in the item's unit."""
+
+    entry_id: UUID
+    good: Decimal
+    scrap: Decimal
+    rework: Decimal
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,30 +68,65 @@ async def _claimed(tx: Tx, at: OnOperation) -> Operation:
     return await tx.claim(Operation, order_no=at.order_no, operation_no=at.operation_no, archived_at=None)
 
 
+async def _claimed_beside(tx: Tx, at: OnOperation, beside: Beside) -> tuple[Operation, Neighbours]:
+    key: dict[str, Any] = {"order_no": at.order_no, "operation_no": at.operation_no, "archived_at": None}
+    operation, read = await tx.claim_beside(Operation, beside, **key)
+    return operation, neighbours(read)
+
+
 async def start_operation(tx: Tx, cmd: OnOperation) -> Operation:
-    operation = await _claimed(tx, cmd)
-    operation.start()
+    operation, around = await _claimed_beside(tx, cmd, BEFORE)
+    operation.start(around)
     return operation
 
 
 async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
-    operation = await _claimed(tx, cmd)
-    entry = tx.add(
-        LedgerRow,
-        operation_id=operation.id,
-        entry_no=operation.entries + 1,
-        kind=EntryKind.REPORT,
-        good=cmd.good,
-        scrap=cmd.scrap,
-        rework=cmd.rework,
-        good_total=operation.qty_good + cmd.good,
-        scrap_total=operation.qty_scrap + cmd.scrap,
-        rework_total=operation.qty_rework + cmd.rework,
-        reason=cmd.reason,
-        booked_by=tx.principal.id,
-    )
-    operation.report(entry=entry)
+    operation, around = await _claimed_beside(tx, cmd, BEFORE)
+    if cmd.counter_start is not None:
+        await _require_counter(tx, operation, cmd.counter_start, has_reason=cmd.counter_reason is not None)
+    counter = {name: getattr(cmd, name) for name in ("counter_start", "counter_end", "counter_reason")}
+    done = {"good": cmd.good, "scrap": cmd.scrap, "rework": cmd.rework}
+    entry = _entry(tx, operation, EntryKind.REPORT, done, reason=cmd.reason, **counter)
+    operation.report(entry=entry, around=around)
     return operation
+
+
+async def correct_entry(tx: Tx, cmd: CorrectEntry) -> Operation:
+    operation, around = await _claimed_beside(tx, cmd, AROUND)
+    wrong = await _wrong_entry(tx, operation, cmd.entry_id)
+    change = {name: getattr(cmd, name) - getattr(wrong, name) for name in ("good", "scrap", "rework")}
+    if not any(change.values()):
+        raise at_field("entry_id", NothingToCorrect, "The entry says just that already.")
+    entry = _entry(tx, operation, EntryKind.CORRECTION, change, reason=cmd.reason, corrects=wrong.id)
+    tx.because_of(await queries.told_by(tx, f"{cmd.order_no}/{cmd.operation_no}", wrong.id))
+    operation.correct(entry=entry, wrong=wrong, around=around)
+    return operation
+
+
+def _entry(tx: Tx, operation: Operation, kind: EntryKind, change: dict[str, Decimal], **more: Any) -> LedgerRow:
+    totals = {f"{name}_total": getattr(operation, f"qty_{name}") + value for name, value in change.items()}
+    about = {"operation_id": operation.id, "entry_no": operation.entries + 1, "kind": kind}
+    return tx.add(LedgerRow, **about, **change, **totals, **more, booked_by=tx.principal.id)
+
+
+async def _require_counter(tx: Tx, operation: Operation, start: Decimal, *, has_reason: bool) -> None:
+    stood_at = await queries.counter_of(tx, operation.id)
+    if not continues(start=start, stood_at=stood_at, has_reason=has_reason):
+        detail = f"It stood at {stood_at:f}, and would begin at {start:f}."
+        raise at_field("counter_start", CounterDoesNotContinue, detail)
+
+
+async def _wrong_entry(tx: Tx, operation: Operation, entry_id: UUID) -> LedgerRow:
+    """The entry that is to be corrected. Raises UnknownEntry, CorrectionOfCorrection, AlreadyCorrected."""
+    wrong = await tx.maybe(LedgerRow, id=entry_id, operation_id=operation.id)
+    if wrong is None:
+        detail = f"The operation has no entry {entry_id}."
+        raise at_field("entry_id", UnknownEntry, detail, "field.unknown-reference")
+    if wrong.kind == EntryKind.CORRECTION:
+        raise at_field("entry_id", CorrectionOfCorrection, "The entry is a correction itself.")
+    if await tx.maybe(LedgerRow, corrects=entry_id) is not None:
+        raise at_field("entry_id", AlreadyCorrected, "The entry was corrected before.")
+    return wrong
 
 
 async def hold_operation(tx: Tx, cmd: HoldOperation) -> Operation:

@@ -3,6 +3,12 @@
 from operations.production.rules import Action
 from plantkit.errors import DomainError, Invalid, Kind
 from takt_contracts.operations.production import Status
+from takt_contracts.problem import FieldError
+
+
+def at_field(field: str, error: type[DomainError], detail: str, code: str = "field.rule") -> DomainError:
+    """The refusal that one field of the body has caused."""
+    return error(detail, errors=[FieldError(pointer=f"/{field}", code=code, detail=detail)])
 
 
 class IllegalTransition(DomainError):
@@ -40,6 +46,67 @@ class OverDesired(DomainError):
     cure = "Check the count; if the order really grew, change its desired quantity first."
 
 
+class OverHandedOver(DomainError):
+    """More would be processed than the operation before has handed over."""
+
+    kind = Kind.CONFLICT
+    code = "operation.over-handed-over"
+    cure = "Check the count; report the good of the operation before first, or allow a tolerance."
+
+
+class NothingHandedOver(DomainError):
+    """The operation before has handed over nothing yet, so there is nothing to work on."""
+
+    kind = Kind.CONFLICT
+    code = "operation.nothing-handed-over"
+    cure = "Report good on the operation before first; if it is left out, cancel it."
+
+
+class ConsumedDownstream(DomainError):
+    """The operation after has processed more than would be handed over to it then."""
+
+    kind = Kind.CONFLICT
+    code = "operation.consumed-downstream"
+    cure = "Correct the operation after first: it cannot have processed what it never got."
+
+
+class UnknownEntry(Invalid):
+    """The ledger of the operation has no such entry."""
+
+    code = "operation.unknown-entry"
+    cure = "Read the operation's ledger and name one of its entries."
+
+
+class CorrectionOfCorrection(Invalid):
+    """A correction is not corrected: it declares one wrong entry, once."""
+
+    code = "operation.correction-of-correction"
+    cure = "Report what is missing, or correct another report of the operation."
+
+
+class AlreadyCorrected(DomainError):
+    """The entry was declared wrong before."""
+
+    kind = Kind.CONFLICT
+    code = "operation.already-corrected"
+    cure = "Read the ledger: the correction names the entry. Report what is missing, or correct another report."
+
+
+class NothingToCorrect(Invalid):
+    """The entry says just that already."""
+
+    code = "operation.nothing-to-correct"
+    cure = "Send what the entry should have said."
+
+
+class CounterDoesNotContinue(DomainError):
+    """A counter began somewhere else than where the last report ended, and nobody said why; or it ran backwards."""
+
+    kind = Kind.CONFLICT
+    code = "operation.counter-does-not-continue"
+    cure = "Read the counter again, or say in counter_reason why it jumped ahead or begins at 0."
+
+
 class DesiredBelowProcessed(Invalid):
     """The desired quantity cannot be less than what is processed already."""
 
@@ -59,6 +126,13 @@ class EndsBeforeStart(Invalid):
 
     code = "operation.ends-before-start"
     cure = "Correct the planned times."
+
+
+class DueBeforeStart(Invalid):
+    """An operation is due before it is planned to start."""
+
+    code = "operation.due-before-start"
+    cure = "Correct the due date or the planned start."
 
 
 class Final(DomainError):

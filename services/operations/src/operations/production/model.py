@@ -1,24 +1,38 @@
-"""An operation, its quantity ledger, and the constraints that hold when every rule above them has a bug."""
+"""An operation, and the constraints that hold when every rule above them has a bug."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from operations.db import Aggregate, Row
-from operations.production.errors import DesiredBelowProcessed, Final, IllegalTransition, NotOnHold, OnHold, OverDesired
-from operations.production.rules import FINAL, NEXT, WORK, Action, room_left
+from operations.db import Aggregate
+from operations.production.errors import (
+    ConsumedDownstream,
+    DesiredBelowProcessed,
+    DueBeforeStart,
+    Final,
+    IllegalTransition,
+    NothingHandedOver,
+    NotOnHold,
+    OnHold,
+    OverDesired,
+    OverHandedOver,
+    at_field,
+)
+from operations.production.ledger import QUANTITY, LedgerRow
+from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, ceiling, room_left
+from plantkit.db.constraints import TRIGGERS
+from plantkit.errors import DomainError
 from plantkit.resources.references import IN_USE
 from plantkit.resources.resource import Archivable
 from takt_contracts.event import Event
 from takt_contracts.operations.production import (
-    EntryKind,
     Hold,
     HoldKind,
     OperationCancelled,
+    OperationCorrected,
     OperationFinished,
     OperationHeld,
     OperationReported,
@@ -27,14 +41,20 @@ from takt_contracts.operations.production import (
     OperationUpdated,
     Status,
 )
-from takt_contracts.problem import FieldError
 
-_QUANTITY = Numeric(18, 6)
 LISTED_BY = ("order_no", "workplace", "item", "status", "planned_start", "due")
 """What lists of operations filter and sort by: each has an index, because there are millions of operations."""
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
-_KINDS = ", ".join(f"'{kind}'" for kind in EntryKind)
+_FLOW = {
+    "operations_within_handed_over_check": (OverHandedOver, "More would be processed than was handed over meanwhile."),
+    "operations_something_handed_over_check": (NothingHandedOver, "What was handed over was taken back meanwhile."),
+    "operations_consumed_is_covered_check": (
+        ConsumedDownstream,
+        "The operation after has processed more than would be handed over to it.",
+    ),
+}
+"""What the triggers of the flow refuse: they look at the operations before and after, which no CHECK can."""
 
 
 class Operation(Archivable, Aggregate):
@@ -52,20 +72,26 @@ class Operation(Archivable, Aggregate):
         CheckConstraint("qty_good >= 0 AND qty_scrap >= 0 AND qty_rework >= 0", name="nothing_is_negative"),
         CheckConstraint("qty_processed = qty_good + qty_scrap", name="processed_is_good_plus_scrap"),
         CheckConstraint(
-            "qty_processed <= qty_desired",
+            "qty_processed * 100 <= qty_desired * (100 + tolerance_percent)",
             name="processed_is_within_desired",
             info={"error": OverDesired, "detail": "More would be processed than is desired."},
         ),
+        CheckConstraint("tolerance_percent BETWEEN 0 AND 100", name="tolerance_is_a_share"),
         CheckConstraint("qty_processed = 0 OR status <> 'RELEASED'", name="nothing_before_start"),
         CheckConstraint("(hold_kind IS NULL) = (hold_reason IS NULL)", name="hold_is_whole"),
         CheckConstraint("hold_kind IN ('external', 'own')", name="hold_kind_is_known"),
         CheckConstraint(f"hold_kind IS NULL OR status NOT IN ({_FINAL})", name="final_is_not_held"),
         CheckConstraint("planned_end >= planned_start", name="ends_after_start"),
+        CheckConstraint(
+            "due >= planned_start",
+            name="due_after_start",
+            info={"error": DueBeforeStart, "detail": "The due date lies before the planned start."},
+        ),
         CheckConstraint("version > 0", name="version_is_positive"),
         *(Index(None, name, "order_no", "operation_no") for name in LISTED_BY if name != "order_no"),
         Index(None, "status", "due", "order_no", "operation_no"),
         Index(None, "workplace", "status", "planned_start"),
-        {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})"}},
+        {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})", TRIGGERS: _FLOW}},
     )
 
     order_no: Mapped[str] = mapped_column(String(40))
@@ -75,11 +101,12 @@ class Operation(Archivable, Aggregate):
     planned_start: Mapped[datetime | None]
     planned_end: Mapped[datetime | None]
     due: Mapped[datetime | None]
-    qty_desired: Mapped[Decimal] = mapped_column(_QUANTITY)
-    qty_processed: Mapped[Decimal] = mapped_column(_QUANTITY, default=Decimal(0))
-    qty_good: Mapped[Decimal] = mapped_column(_QUANTITY, default=Decimal(0))
-    qty_scrap: Mapped[Decimal] = mapped_column(_QUANTITY, default=Decimal(0))
-    qty_rework: Mapped[Decimal] = mapped_column(_QUANTITY, default=Decimal(0))
+    qty_desired: Mapped[Decimal] = mapped_column(QUANTITY)
+    tolerance_percent: Mapped[Decimal] = mapped_column(Numeric(5, 2), default=Decimal(0), server_default="0")
+    qty_processed: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
+    qty_good: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
+    qty_scrap: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
+    qty_rework: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
     status: Mapped[str] = mapped_column(String(20), default=Status.RELEASED)
     hold_kind: Mapped[str | None] = mapped_column(String(20))
     hold_reason: Mapped[str | None] = mapped_column(String(200))
@@ -88,7 +115,7 @@ class Operation(Archivable, Aggregate):
     def __init__(self, **values: Any) -> None:
         zero = Decimal(0)
         quantities = {"qty_processed": zero, "qty_good": zero, "qty_scrap": zero, "qty_rework": zero, "entries": 0}
-        super().__init__(**{"status": Status.RELEASED, **quantities, **values})
+        super().__init__(**{"status": Status.RELEASED, "tolerance_percent": zero, **quantities, **values})
 
     @property
     def hold(self) -> Hold | None:
@@ -105,32 +132,69 @@ class Operation(Archivable, Aggregate):
     def _refuse_late_plan(self) -> None:
         if self.status in FINAL:
             raise Final(f"It is {self.status} and does not change any more.")
-        if self.qty_desired < self.qty_processed:
+        if self.ceiling < self.qty_processed:
             detail = f"{self.qty_processed:f} are processed already."
-            raise DesiredBelowProcessed(
-                detail, errors=[FieldError(pointer="/qty_desired", code="field.rule", detail=detail)]
-            )
+            raise at_field("qty_desired", DesiredBelowProcessed, detail)
 
-    def open(self, *, entry: "LedgerRow") -> None:
+    @property
+    def ceiling(self) -> Decimal:
+        """The most that its order lets it process."""
+        return ceiling(self.qty_desired, self.tolerance_percent)
+
+    def open(self, *, entry: LedgerRow) -> None:
         """Take over what was done before it was known here. It is told by its creation."""
-        self.qty_good, self.qty_scrap, self.qty_rework = entry.good, entry.scrap, entry.rework
-        self.qty_processed = entry.good + entry.scrap
-        self.entries = entry.entry_no
+        self._book(entry)
 
-    def start(self) -> None:
+    def start(self, around: Neighbours) -> None:
+        """Raises NothingHandedOver."""
         self._move(Action.START)
+        if around.handed_over == 0:
+            raise NothingHandedOver("The operation before has reported nothing good yet.")
         self.record(OperationStarted)
 
-    def report(self, *, entry: "LedgerRow") -> None:
-        """Book one entry. Raises OverDesired when the order has no room for it."""
+    def report(self, *, entry: LedgerRow, around: Neighbours) -> None:
+        """Book one entry. Raises OverDesired, OverHandedOver when there is no room for it."""
         self._move(Action.REPORT)
-        if entry.good + entry.scrap > room_left(desired=self.qty_desired, processed=self.qty_processed):
-            raise OverDesired(self._no_room(entry))
-        self.qty_good, self.qty_scrap = self.qty_good + entry.good, self.qty_scrap + entry.scrap
-        self.qty_rework += entry.rework
+        self._book(entry)
+        self._require_room(entry, around)
+        self.record(OperationReported, entry=entry)
+
+    def correct(self, *, entry: LedgerRow, wrong: LedgerRow, around: Neighbours) -> None:
+        """Book what makes `wrong` right. Raises OverDesired, OverHandedOver, ConsumedDownstream."""
+        self._move(Action.CORRECT)
+        self._book(entry)
+        if entry.processed > 0:
+            self._require_room(entry, around)
+        if entry.good < 0:
+            self._require_cover(around)
+        self.record(OperationCorrected, entry=entry, wrong=wrong, reason=entry.reason)
+
+    def _book(self, entry: LedgerRow) -> None:
+        self.qty_good, self.qty_scrap, self.qty_rework = entry.good_total, entry.scrap_total, entry.rework_total
         self.qty_processed = self.qty_good + self.qty_scrap
         self.entries = entry.entry_no
-        self.record(OperationReported, entry=entry)
+
+    def _require_room(self, entry: LedgerRow, around: Neighbours) -> None:
+        if self.qty_processed > self.ceiling:
+            raise self._no_room(entry, OverDesired, self.ceiling, "desired")
+        if around.handed_over is None:
+            return
+        most = ceiling(around.handed_over, self.tolerance_percent)
+        if self.qty_processed > most:
+            raise self._no_room(entry, OverHandedOver, most, "handed over")
+
+    def _no_room(
+        self, entry: LedgerRow, error: type[OverDesired | OverHandedOver], most: Decimal, what: str
+    ) -> DomainError:
+        left = room_left(ceiling=most, processed=self.qty_processed - entry.processed)
+        detail = f"{entry.processed:f} would be booked, but only {left:f} of {most:f} {what} are left."
+        return at_field("good" if entry.good > 0 else "scrap", error, detail)
+
+    def _require_cover(self, around: Neighbours) -> None:
+        most = ceiling(self.qty_good, around.consumer_tolerance_percent)
+        if self.status != Status.CANCELLED and around.consumed > most:
+            detail = f"{around.consumed:f} are processed by the operation after; {most:f} would be handed over to it."
+            raise at_field("good", ConsumedDownstream, detail)
 
     def hold_back(self, hold: Hold) -> None:
         self._move(Action.HOLD)
@@ -163,44 +227,3 @@ class Operation(Archivable, Aggregate):
         if action in WORK and self.hold_kind is not None:
             raise OnHold(f"It is on hold: {self.hold_reason}")
         self.status = to
-
-    def _no_room(self, entry: "LedgerRow") -> str:
-        left = room_left(desired=self.qty_desired, processed=self.qty_processed)
-        asked = entry.good + entry.scrap
-        return f"{asked:f} would be booked, but only {left:f} of {self.qty_desired:f} are left."
-
-
-class LedgerRow(Row):
-    """One booking of an operation: never changed, never deleted (the service's role may not).
-
-    Quantities are what this entry adds, totals what the operation has after it. `entry_no` counts the entries of an
-    operation from 1 without gaps.
-    """
-
-    __tablename__ = "ledger_entries"
-    __table_args__ = (
-        UniqueConstraint("operation_id", "entry_no"),
-        CheckConstraint(f"kind IN ({_KINDS})", name="kind_is_known"),
-        CheckConstraint(
-            "kind = 'correction' OR good >= 0 AND scrap >= 0 AND rework >= 0", name="only_corrections_take_back"
-        ),
-        CheckConstraint("good <> 0 OR scrap <> 0 OR rework <> 0", name="something_is_booked"),
-        CheckConstraint("scrap = 0 OR reason IS NOT NULL", name="scrap_has_a_reason"),
-        CheckConstraint("entry_no > 0", name="number_is_positive"),
-    )
-
-    operation_id: Mapped[UUID] = mapped_column(ForeignKey("operations.operations.id"))
-    entry_no: Mapped[int] = mapped_column(BigInteger)
-    kind: Mapped[str] = mapped_column(String(20))
-    good: Mapped[Decimal] = mapped_column(_QUANTITY)
-    scrap: Mapped[Decimal] = mapped_column(_QUANTITY)
-    rework: Mapped[Decimal] = mapped_column(_QUANTITY)
-    good_total: Mapped[Decimal] = mapped_column(_QUANTITY, comment="of the operation, after this entry")
-    scrap_total: Mapped[Decimal] = mapped_column(_QUANTITY)
-    rework_total: Mapped[Decimal] = mapped_column(_QUANTITY)
-    reason: Mapped[str | None] = mapped_column(String(200))
-    booked_by: Mapped[str] = mapped_column(String(200))
-
-    @property
-    def booked_at(self) -> datetime:
-        return self.created_at

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from operations.production.errors import BookedDiffers, OpeningDoesNotAddUp, OverDesired
-from operations.production.model import LedgerRow, Operation
+from operations.production.errors import BookedDiffers, OpeningDoesNotAddUp, OverDesired, at_field
+from operations.production.ledger import LedgerRow
+from operations.production.model import Operation
 from plantkit.db.row import Values
 from plantkit.db.tx import Tx
-from plantkit.errors import DomainError
 from plantkit.ids import new_id
 from plantkit.resources.resource import Source, Taken
 from takt_contracts.operations.production import NOTHING, EntryKind, LedgerEntry, OperationOpening, Status
@@ -38,7 +38,7 @@ class Done:
         if good is None:
             good = NOTHING if processed is None else processed - scrap
         if good < 0 or (processed is not None and processed != good + scrap):
-            raise _at(
+            raise at_field(
                 "qty_processed", OpeningDoesNotAddUp, f"{processed:f} processed is not {good:f} good, {scrap:f} scrap."
             )
         return cls(good=good, scrap=scrap, rework=brought.get("qty_rework") or NOTHING)
@@ -61,7 +61,7 @@ class OperationsOpening:
             return None
         done = Done.of(brought)
         status = brought.get("status") or Status.RELEASED
-        _check(status, done, row.qty_desired)
+        _check(status, done, row.ceiling)
         row.status = status
         if done.is_nothing:
             return None
@@ -80,11 +80,13 @@ class OperationsOpening:
             raise BookedDiffers("What is booked differs.", errors=wrong)
 
 
-def _check(status: Status, done: Done, desired: Decimal) -> None:
+def _check(status: Status, done: Done, most: Decimal) -> None:
     if status is Status.RELEASED and not done.is_nothing:
-        raise _at("status", OpeningDoesNotAddUp, "A released operation has nothing booked: say that it is in progress.")
-    if done.processed > desired:
-        raise _at("qty_processed", OverDesired, f"{done.processed:f} are processed, but {desired:f} are desired.")
+        raise at_field(
+            "status", OpeningDoesNotAddUp, "A released operation has nothing booked: say that it is in progress."
+        )
+    if done.processed > most:
+        raise at_field("qty_processed", OverDesired, f"{done.processed:f} are processed, but {most:f} are desired.")
 
 
 def _entry(tx: Tx, row: Operation, done: Done, source: Source) -> LedgerRow:
@@ -103,10 +105,6 @@ def _entry(tx: Tx, row: Operation, done: Done, source: Source) -> LedgerRow:
         reason=source.words,
         booked_by=source.by,
     )
-
-
-def _at(field: str, error: type[DomainError], detail: str) -> DomainError:
-    return error(detail, errors=[FieldError(pointer=f"/{field}", code="field.rule", detail=detail)])
 
 
 def _shown(value: Any) -> str:

@@ -1,6 +1,6 @@
 """What may be planned: the rules of creating and changing an operation, checked beside the constraints."""
 
-from operations.production.errors import EndsBeforeStart, NothingDesired
+from operations.production.errors import DueBeforeStart, EndsBeforeStart, NothingDesired
 from operations.production.model import LISTED_BY, Operation
 from operations.production.opening import OperationsOpening
 from plantkit.db.tx import Tx
@@ -25,6 +25,14 @@ def ends_after_it_starts(tx: Tx, before: OperationFields | None, after: Operatio
         raise EndsBeforeStart(detail, errors=[FieldError(pointer="/planned_end", code="field.rule", detail=detail)])
 
 
+def due_after_it_starts(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
+    """Raises DueBeforeStart."""
+    start, due = after.planned_start, after.due
+    if start is not None and due is not None and due < start:
+        detail = "The due date lies before the planned start."
+        raise DueBeforeStart(detail, errors=[FieldError(pointer="/due", code="field.rule", detail=detail)])
+
+
 def desires_something(tx: Tx, before: OperationFields | None, after: OperationFields) -> None:
     """Raises NothingDesired."""
     if after.qty_desired <= 0:
@@ -36,7 +44,7 @@ OPERATIONS = Resource(
     OPERATION,
     Operation,
     search=("order_no", "operation_no", "item"),
-    rules=(ends_after_it_starts, desires_something),
+    rules=(ends_after_it_starts, due_after_it_starts, desires_something),
     facts={
         Change.CREATED: OperationCreated,
         Change.UPDATED: OperationUpdated,

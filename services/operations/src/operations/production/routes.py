@@ -3,7 +3,20 @@
 from fastapi import Request, Response
 
 from operations.production import commands, queries
-from operations.production.errors import IllegalTransition, NotOnHold, OnHold, OverDesired
+from operations.production.errors import (
+    AlreadyCorrected,
+    ConsumedDownstream,
+    CorrectionOfCorrection,
+    CounterDoesNotContinue,
+    IllegalTransition,
+    NothingHandedOver,
+    NothingToCorrect,
+    NotOnHold,
+    OnHold,
+    OverDesired,
+    OverHandedOver,
+    UnknownEntry,
+)
 from operations.production.paths import OperationPath, OrderPath
 from plantkit.errors import NotFound
 from plantkit.http.answers import written
@@ -11,13 +24,37 @@ from plantkit.http.policy import allow, guarded, keyed
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes
 from plantkit.run import Run
-from takt_contracts.operations.production import CancelBody, EmptyBody, Hold, HoldBody, Operation, ReportBody
+from takt_contracts.operations.production import (
+    CancelBody,
+    CorrectBody,
+    EmptyBody,
+    Hold,
+    HoldBody,
+    Operation,
+    ReportBody,
+)
 from takt_contracts.roles import Role
 
 router = Routes(tags=["operations"])
 _AT = "/operations/{order_no}/{operation_no}"
 _SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
 _VERB = problems(NotFound, IllegalTransition, OnHold) | written()
+_START = problems(NotFound, IllegalTransition, OnHold, NothingHandedOver) | written()
+_REPORT = problems(NotFound, IllegalTransition, OnHold, OverDesired, OverHandedOver, CounterDoesNotContinue) | written()
+_CORRECT = (
+    problems(
+        NotFound,
+        IllegalTransition,
+        OverDesired,
+        OverHandedOver,
+        ConsumedDownstream,
+        UnknownEntry,
+        CorrectionOfCorrection,
+        AlreadyCorrected,
+        NothingToCorrect,
+    )
+    | written()
+)
 
 
 async def exists(request: Request) -> None:
@@ -25,28 +62,35 @@ async def exists(request: Request) -> None:
     await queries.require(request.app.state.context.db, **request.path_params)
 
 
-@router.post(f"{_AT}/start", response_model=Operation, responses=_VERB)
+@router.post(f"{_AT}/start", response_model=Operation, responses=_START)
 @allow(*_SHOP_FLOOR)
 @keyed
 @guarded(exists)
 async def start(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
-    """Begin work."""
+    """Begin work, once the operation before has handed something over."""
     command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
     return await run.answer(commands.start_operation, command, view=Operation)
 
 
-@router.post(
-    f"{_AT}/report",
-    response_model=Operation,
-    responses=_VERB | problems(NotFound, IllegalTransition, OnHold, OverDesired),
-)
+@router.post(f"{_AT}/report", response_model=Operation, responses=_REPORT)
 @allow(*_SHOP_FLOOR)
 @keyed
 @guarded(exists)
 async def report(order_no: OrderPath, operation_no: OperationPath, body: ReportBody, run: Run) -> Response:
-    """Book good, scrap and rework in one action."""
-    command = commands.ReportQuantity(order_no=order_no, operation_no=operation_no, **dict(body))
+    """Book good, scrap and rework in one action. The good is handed over to the next operation."""
+    said = {**dict(body), "good": body.came_out_good}
+    command = commands.ReportQuantity(order_no=order_no, operation_no=operation_no, **said)
     return await run.answer(commands.report_quantity, command, view=Operation)
+
+
+@router.post(f"{_AT}/correct", response_model=Operation, responses=_CORRECT)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def correct(order_no: OrderPath, operation_no: OperationPath, body: CorrectBody, run: Run) -> Response:
+    """Declare an entry wrong and say what it should have said. It stays; a correction books the differences."""
+    command = commands.CorrectEntry(order_no=order_no, operation_no=operation_no, **dict(body))
+    return await run.answer(commands.correct_entry, command, view=Operation)
 
 
 @router.post(f"{_AT}/hold", response_model=Operation, responses=_VERB)
