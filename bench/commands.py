@@ -60,7 +60,7 @@ TASKS = (
     ),
     Task(
         "report quantity",
-        f"/operations/WO-BENCH/{TARGET}/report",
+        f"/operations/BENCH-{TARGET}/0010/report",
         {"good": "0.9", "scrap": "0.1", "reason": "porosity"},
         "ledger_entries",
     ),

@@ -141,9 +141,9 @@ def _prepare(contestant: Contestant) -> None:
         for plural in ("workplaces", "items"):
             _ask(client, f"/{plural}", {"code": "BENCH", "name": "Bench"} | _unit(contestant, plural))
         for number in range(TARGETS):
-            key = {"order_no": "WO-BENCH", "operation_no": f"{number:04d}"}
+            key = {"order_no": f"BENCH-{number:04d}", "operation_no": "0010"}
             _ask(client, "/operations", {**key, "workplace": "BENCH", "item": "BENCH", "qty_desired": "99999999"})
-            _ask(client, f"/operations/WO-BENCH/{number:04d}/start", {})
+            _ask(client, f"/operations/BENCH-{number:04d}/0010/start", {})
 
 
 def _unit(contestant: Contestant, plural: str) -> dict[str, str]:

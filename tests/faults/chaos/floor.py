@@ -32,7 +32,7 @@ _ENDED = ("done", "failed")
 
 @dataclass
 class Floor:
-    """`keys` are started operations of the order `name`; `idle` is one that cannot be finished."""
+    """`keys` are started operations, each of an order of its own; `idle` is one that cannot be finished."""
 
     stack: Stack
     seed: int
@@ -45,8 +45,8 @@ class Floor:
 
     def __post_init__(self) -> None:
         self._dice = random.Random(self.seed)
-        self.keys = [f"{self.name}/{number:04}" for number in range(1, OPERATIONS + 1)]
-        self.idle = f"{self.name}/9999"
+        self.keys = [f"{self.name}-{number:04}/0010" for number in range(1, OPERATIONS + 1)]
+        self.idle = f"{self.name}-9999/0010"
         headers, base = self.stack.headers(Role.ADMIN), f"{self.stack.gateway}{API}"
         self._client = httpx.AsyncClient(base_url=base, headers=headers, timeout=_DEADLINE_S, trust_env=False)
 
@@ -59,7 +59,8 @@ class Floor:
         await self._must("/workplaces", named)
         await self._must("/items", named)
         for key in [*self.keys, self.idle]:
-            body = {"order_no": self.name, "operation_no": key.partition("/")[2], "workplace": self.name}
+            order, _, number = key.partition("/")
+            body = {"order_no": order, "operation_no": number, "workplace": self.name}
             await self._must("/operations", {**body, "item": self.name, "qty_desired": _DESIRED})
             if key != self.idle:
                 await self._must(f"/operations/{key}/start", {}, f"start-{key}")

@@ -22,10 +22,10 @@ from tests.faults.harness import topics
 
 OPERATIONS, ITEMS = "takt.operations.operation", "takt.operations.item"
 FIRST_REPORT = 3  # versions: 1 created, 2 started
-_LIKE = "WHERE order_no = $1"
+_LIKE = "WHERE order_no LIKE $1 || '-%'"
 _STATE = """SELECT reason AS id FROM operations.ledger_entries l JOIN operations.operations o ON o.id = l.operation_id
-            WHERE o.order_no = $1"""
-_EVENTS = "SELECT headers ->> 'ce_correlationid' AS id FROM operations.outbox WHERE key LIKE $1 || '/%' AND topic = $2"
+            WHERE o.order_no LIKE $1 || '-%'"""
+_EVENTS = "SELECT headers ->> 'ce_correlationid' AS id FROM operations.outbox WHERE key LIKE $1 || '-%' AND topic = $2"
 _ENTRIES = "SELECT entry ->> 'request_id' AS id FROM operations.audit_entries WHERE entry ->> 'outcome' = $1"
 _OUTBOX = "SELECT id::text FROM {service}.outbox"
 _OPERATIONS = """
@@ -35,14 +35,14 @@ SELECT order_no || '/' || operation_no AS key, status, version, qty_good::int AS
         WHERE l.operation_id = o.id) AS goods,
        (SELECT array_agg(scrap::int ORDER BY entry_no) FROM operations.ledger_entries l
         WHERE l.operation_id = o.id) AS scraps
-FROM operations.operations o WHERE order_no = $1
+FROM operations.operations o WHERE order_no LIKE $1 || '-%'
 """
 _CARDS = """
-SELECT order_no || '/' || operation_no AS key, version, state FROM gateway.card_operations WHERE order_no = $1
+SELECT order_no || '/' || operation_no AS key, version, state FROM gateway.card_operations WHERE order_no LIKE $1 || '-%'
 """
 _ENTRIES_SHOWN = """
 SELECT order_no || '/' || operation_no AS key, array_agg(version ORDER BY version) AS versions
-FROM gateway.card_entries WHERE order_no = $1 GROUP BY 1
+FROM gateway.card_entries WHERE order_no LIKE $1 || '-%' GROUP BY 1
 """
 _ITEMS = "SELECT code, version FROM operations.items WHERE code LIKE $1 || '-%'"
 
@@ -61,7 +61,7 @@ async def verdicts(stack: Stack, floor: Floor, times: Times, history: Sequence[O
     raw = await all_records(str(stack.status["kafka"]))
     later = dict.fromkeys(await _kept(stack), Out.INFO)  # services tell of themselves, every few seconds
     rows = await _rows(stack, _OPERATIONS, floor.name)
-    told = [one for one in raw if one.topic == OPERATIONS and one.key.decode().startswith(f"{floor.name}/")]
+    told = [one for one in raw if one.topic == OPERATIONS and one.key.decode().startswith(f"{floor.name}-")]
     newest = fold.fold(map(_state, told))
     cards = {
         row["key"]: _state_of(row["version"], json.loads(row["state"]))

@@ -259,7 +259,7 @@ class RowLocked:
     async def land(self) -> None:
         self._holder = await asyncpg.connect(self.linked.stack.superuser_url)
         await self._holder.execute("BEGIN")
-        query = "SELECT count(*) FROM (SELECT FROM operations.operations WHERE order_no = $1 FOR UPDATE) AS locked"
+        query = "SELECT count(*) FROM (SELECT FROM operations.operations WHERE order_no LIKE $1 || '-%' FOR UPDATE) AS locked"
         self.landed += bool(await self._holder.fetchval(query, self.order_no))
 
     async def heal(self) -> None:

@@ -19,6 +19,8 @@ from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import Stuck
 
 DESIRED = 1_000_000
+STEP = "0010"
+"""Number of the one operation of each order: none waits for what another hands over."""
 LIFE = "life"
 """Number of the one operation of an order that a client leads from its creation to its end."""
 FIRST_REPORT = 3  # versions: 1 created, 2 started
@@ -44,8 +46,8 @@ class Shop:
         authorization = self.plant.signer.headers(Role.ADMIN)
         self._client = httpx.AsyncClient(headers=authorization, timeout=self.timeout_s, trust_env=False)
         self._dice = random.Random(self.seed)
-        self.keys = [f"{self.plant.name}/{number:04}" for number in range(self.operations)]
-        self.idle = f"{self.plant.name}/9999"
+        self.keys = [f"{self.plant.name}-{number:04}/{STEP}" for number in range(self.operations)]
+        self.idle = f"{self.plant.name}-9999/{STEP}"
 
     async def close(self) -> None:
         await self._client.aclose()

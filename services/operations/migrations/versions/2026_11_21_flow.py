@@ -98,8 +98,10 @@ BEGIN
         WHERE o.order_no = NEW.order_no AND o.operation_no > NEW.operation_no
           AND o.status <> 'CANCELLED' AND o.archived_at IS NULL
         ORDER BY o.operation_no LIMIT 1;
-        IF taker.qty_processed * 100
-           > CASE WHEN flows THEN NEW.qty_good ELSE given END * (100 + taker.tolerance_percent) THEN
+        IF flows THEN
+            given := NEW.qty_good;
+        END IF;
+        IF taker.qty_processed * 100 > given * (100 + taker.tolerance_percent) THEN
             PERFORM broken_flow('consumed_is_covered');
         END IF;
     END IF;

@@ -59,6 +59,17 @@ def act(client: httpx.AsyncClient) -> Act:
 
 
 @pytest.fixture
+async def chain(plan: Plan) -> Callable[..., Awaitable[list[dict[str, Any]]]]:
+    """`await chain(2, qty_desired="100")` makes an order of so many released operations, one after the other."""
+
+    async def make(length: int, **fields: Any) -> list[dict[str, Any]]:
+        order = {"order_no": f"WO-{next(_NUMBERS)}"}
+        return [await plan(**order, operation_no=f"{10 * n:04}", **fields) for n in range(1, length + 1)]
+
+    return make
+
+
+@pytest.fixture
 async def started(plan: Plan, act: Act) -> dict[str, Any]:
     operation = await plan()
     answer = await act(operation, "start")

@@ -174,7 +174,7 @@ class EmptyBody(Fields):
 class ReportBody(Fields):
     """What came out, in the item's unit. Scrap needs its reason.
 
-    Instead of `good` the two values of a counter may be sent: good is what it counted, less the scrap. A counter goes on
+    Instead of `good` two values of a counter may be sent: good is what it counted, less the scrap. A counter goes on
     where the last report ended; where it does not (it was reset to 0, or counted what is not booked), `counter_reason`
     says why.
     """
