@@ -111,6 +111,7 @@ def test_lists_know_how_each_field_compares():
         "planned_end": (Kind.MOMENT, True),
         "due": (Kind.MOMENT, True),
         "qty_desired": (Kind.DECIMAL, False),
+        "tolerance_percent": (Kind.DECIMAL, False),
         "qty_processed": (Kind.DECIMAL, False),
         "qty_good": (Kind.DECIMAL, False),
         "qty_scrap": (Kind.DECIMAL, False),

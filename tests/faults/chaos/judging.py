@@ -38,7 +38,8 @@ SELECT order_no || '/' || operation_no AS key, status, version, qty_good::int AS
 FROM operations.operations o WHERE order_no LIKE $1 || '-%'
 """
 _CARDS = """
-SELECT order_no || '/' || operation_no AS key, version, state FROM gateway.card_operations WHERE order_no LIKE $1 || '-%'
+SELECT order_no || '/' || operation_no AS key, version, state FROM gateway.card_operations
+WHERE order_no LIKE $1 || '-%'
 """
 _ENTRIES_SHOWN = """
 SELECT order_no || '/' || operation_no AS key, array_agg(version ORDER BY version) AS versions

@@ -252,15 +252,16 @@ class RowLocked:
     """A session holds a row that commands want."""
 
     linked: Linked
-    order_no: str
+    name: str
     landed: int = 0
     _holder: asyncpg.Connection | None = None
 
     async def land(self) -> None:
         self._holder = await asyncpg.connect(self.linked.stack.superuser_url)
         await self._holder.execute("BEGIN")
-        query = "SELECT count(*) FROM (SELECT FROM operations.operations WHERE order_no LIKE $1 || '-%' FOR UPDATE) AS locked"
-        self.landed += bool(await self._holder.fetchval(query, self.order_no))
+        rows = "SELECT FROM operations.operations WHERE order_no LIKE $1 || '-%' FOR UPDATE"
+        query = f"SELECT count(*) FROM ({rows}) AS locked"
+        self.landed += bool(await self._holder.fetchval(query, self.name))
 
     async def heal(self) -> None:
         if self._holder is not None:

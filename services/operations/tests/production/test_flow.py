@@ -146,7 +146,8 @@ async def test_one_that_has_worked_is_not_cancelled_when_the_one_before_does_not
 
 
 @pytest.mark.parametrize(
-    ("operation_no", "kind", "more"), [("0020", "report", "31"), ("0010", "correction", "-31"), ("0020", "report", "30")]
+    ("operation_no", "kind", "more"),
+    [("0020", "report", "31"), ("0010", "correction", "-31"), ("0020", "report", "30")],
 )
 async def test_the_database_keeps_the_flow_by_itself(
     chain: Chain, act: Act, client: httpx.AsyncClient, database: TestDatabase, operation_no: str, kind: str, more: str
@@ -181,7 +182,7 @@ async def test_the_database_refuses_other_ways_around_the_flow(
     async with database.connect("app") as connection:
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute(
-                f"UPDATE operations SET {change} WHERE order_no = $1 AND operation_no = $2",  # noqa: S608 -- ours
+                f"UPDATE operations SET {change} WHERE order_no = $1 AND operation_no = $2",
                 operations[0]["order_no"],
                 operation_no,
             )
