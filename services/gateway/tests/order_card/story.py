@@ -26,10 +26,13 @@ _FACTS: dict[str, type[Event]] = {
     "updated": operations.OperationUpdated,
     "started": operations.OperationStarted,
     "reported": operations.OperationReported,
+    "corrected": operations.OperationCorrected,
     "finished": operations.OperationFinished,
     "archived": operations.OperationArchived,
     "restored": operations.OperationRestored,
 }
+
+_BOOKINGS = {"reported": "report", "corrected": "correction"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ def operation(
 
 def entry(kind: str, good: str, minute: int) -> dict[str, Any]:
     booked = {"booked_at": f"2026-03-02T06:{minute:02d}:00Z", "booked_by": f"operator-{minute % 7:02d}"}
-    return {"id": str(uuid4()), "kind": kind, "good": good, "scrap": "0", "rework": "0", "reason": None, **booked}
+    unsaid = dict.fromkeys(("reason", "corrects", "counter_start", "counter_end", "counter_reason"))
+    return {"id": str(uuid4()), "kind": kind, "good": good, "scrap": "0", "rework": "0", **unsaid, **booked}
 
 
 def moved(import_id: str, version: int, state: str, **more: Any) -> Told:
@@ -129,7 +133,7 @@ def _operation_story(order: str, number: str, imports: Sequence[str], chance: ra
         good, more = str(chance.randint(1, 9)), {}
         if fact == "archived":
             more = {"archived_at": "2026-03-02T07:00:00Z"}
-        booked = entry("report", good, chance.randint(0, 59)) if fact == "reported" else None
+        booked = entry(_BOOKINGS[fact], good, chance.randint(0, 59)) if fact in _BOOKINGS else None
         why = cause() if fact == "updated" else None
         told.append(operation(fact, order, number, version, cause=why, entry=booked, qty_good=good, **more))
     return told

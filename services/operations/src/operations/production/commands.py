@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from operations.production import queries
+from operations.production import booked
 from operations.production.errors import (
     AlreadyCorrected,
     CorrectionOfCorrection,
@@ -98,7 +98,7 @@ async def correct_entry(tx: Tx, cmd: CorrectEntry) -> Operation:
     if not any(change.values()):
         raise at_field("entry_id", NothingToCorrect, "The entry says just that already.")
     entry = _entry(tx, operation, EntryKind.CORRECTION, change, reason=cmd.reason, corrects=wrong.id)
-    tx.because_of(await queries.told_by(tx, f"{cmd.order_no}/{cmd.operation_no}", wrong.id))
+    tx.because_of(await booked.told_by(tx, f"{cmd.order_no}/{cmd.operation_no}", wrong.id))
     operation.correct(entry=entry, wrong=wrong, around=around)
     return operation
 
@@ -110,7 +110,7 @@ def _entry(tx: Tx, operation: Operation, kind: EntryKind, change: dict[str, Deci
 
 
 async def _require_counter(tx: Tx, operation: Operation, start: Decimal, *, has_reason: bool) -> None:
-    stood_at = await queries.counter_of(tx, operation.id)
+    stood_at = await booked.counter_of(tx, operation.id)
     if not continues(start=start, stood_at=stood_at, has_reason=has_reason):
         detail = f"It stood at {stood_at:f}, and would begin at {start:f}."
         raise at_field("counter_start", CounterDoesNotContinue, detail)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +13,6 @@ from operations.production.ledger import LedgerRow
 from operations.production.model import Operation
 from plantkit.db.engine import Database, compile_statement
 from plantkit.db.machinery import OUTBOX
-from plantkit.db.tx import Tx
 from plantkit.errors import NotFound
 
 _TIME = TIMESTAMP(timezone=True)
@@ -73,19 +71,6 @@ _AT_WORKPLACE = compile_statement(
     .order_by(OUTBOX.c.time, OUTBOX.c.id)
     .limit(bindparam("limit"))
 )
-_COUNTER = compile_statement(
-    select(LedgerRow.counter_end)
-    .where(LedgerRow.operation_id == bindparam("operation_id"), LedgerRow.counter_end.is_not(None))
-    .order_by(LedgerRow.entry_no.desc())
-    .limit(1)
-)
-_TOLD_BY = compile_statement(
-    select(OUTBOX.c.id).where(
-        OUTBOX.c.aggregatetype == literal_column("'operation'"),
-        OUTBOX.c.aggregateid == bindparam("subject"),
-        bindparam("entry_id", type_=Text) == literal_column("(payload::json #>> '{entry,id}')", Text),
-    )
-)
 _WORKPLACE_EXISTS = compile_statement(text("SELECT 1 FROM operations.workplaces WHERE code = :code"))
 Records = Sequence[asyncpg.Record]
 
@@ -108,18 +93,6 @@ async def require_workplace(db: Database, code: str) -> None:
 async def ledger(db: Database, operation_id: UUID, *, after: int, limit: int) -> Records:
     """Entries with numbers above `after`, in the order they were booked."""
     return await db.fetch(_LEDGER, operation_id=operation_id, after=after, limit=limit)
-
-
-async def counter_of(tx: Tx, operation_id: UUID) -> Decimal | None:
-    """Where the counter of an operation ended; None when it never reported by one."""
-    found = await tx.fetch(_COUNTER, operation_id=operation_id)
-    return found[0]["counter_end"] if found else None
-
-
-async def told_by(tx: Tx, subject: str, entry_id: UUID) -> str:
-    """Id of the event that told of an entry."""
-    [found] = await tx.fetch(_TOLD_BY, subject=subject, entry_id=str(entry_id))
-    return str(found["id"])
 
 
 async def events_of_operation(db: Database, subject: str, *, after: int, limit: int) -> Records:
