@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "2026_11_21_flow", "2026_11_21_operation_lists"
+revision, down_revision = "2026_11_21_flow", "2026_11_21_transport_orders"
 
 _QUANTITY = sa.Numeric(18, 6)
 
