@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from plantkit.testing.database import TestDatabase
-from plantkit.testing.watch import audit_entries
+from plantkit.testing.watch import audit_entries, nothing_written
 from services.records.tests.stage import Ask, Json, Make, at
 from takt_contracts.roles import Role
 
@@ -37,14 +37,16 @@ async def test_a_record_and_what_it_refers_to_are_as_they_were(ask: Ask, new_rec
     assert (await then(ask, record, datetime.now(UTC).isoformat())).status_code == 410
 
 
-async def test_only_moments_that_it_has_seen(ask: Ask, new_record: Make) -> None:
+async def test_only_moments_that_it_has_seen(ask: Ask, new_record: Make, database: TestDatabase) -> None:
     record = await new_record()
     early = datetime.fromisoformat(record["created_at"]) - timedelta(seconds=1)
 
     for moment in (early.isoformat(), (datetime.now(UTC) + timedelta(hours=1)).isoformat()):
-        answer = await then(ask, record, moment)
+        async with nothing_written(database, "record_versions"):
+            answer = await then(ask, record, moment)
         assert (answer.status_code, answer.json()["code"]) == (400, "record.as-of-outside")
-    assert (await then(ask, record, "yesterday")).status_code == 400
+    malformed = await then(ask, record, "yesterday")
+    assert (malformed.status_code, [one["pointer"] for one in malformed.json()["errors"]]) == (400, ["/query/as_of"])
 
 
 async def test_a_health_record_that_another_is_about_stays_hidden(

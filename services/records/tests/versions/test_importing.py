@@ -1,5 +1,6 @@
 """Rows of workbooks become records: by their business key, each judged as an edit over HTTP would be."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -278,3 +279,18 @@ async def test_rows_of_another_shape_are_refused_whole(desk: Desk, columns: tupl
     result = await desk.land(dict.fromkeys(columns, "X-1"))
 
     assert (result.states, [one.code for one in result.refusals]) == (("rejected",), ["rows.misshapen"])
+
+
+async def test_a_workbook_and_people_that_write_the_same_keys_at_once_make_one_record_each(
+    desk: Desk, ask: Ask
+) -> None:
+    numbers = [f"R-{n}" for n in range(20)]
+
+    async def by_hand(no: str) -> int:
+        body = {"record_type": "inspection", "content": inspection(no)}
+        return (await ask("POST", RECORDS, Q, json=body)).status_code
+
+    result, answers = await asyncio.gather(desk.land(*map(inspection, numbers)), asyncio.gather(*map(by_hand, numbers)))
+
+    assert set(zip(result.states, answers, strict=True)) <= {("created", 409), ("unchanged", 201)}
+    assert await desk.count(*numbers) == [1] * len(numbers)

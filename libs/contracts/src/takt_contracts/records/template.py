@@ -86,7 +86,8 @@ def _plain(schema: Any) -> tuple[Kind, Any] | None:
     if "enum" in schema:
         chosen = schema["enum"]
         return (Kind.CHOICE, Literal[tuple(chosen)]) if all(isinstance(one, str) for one in chosen) else None
-    make = _MAKERS.get(schema.get("type", ""))
+    type_ = schema.get("type")
+    make = _MAKERS.get(type_) if isinstance(type_, str) else None
     return None if make is None else make(schema)
 
 
