@@ -133,17 +133,20 @@ async def test_nobody_else_hands_in_such_a_workbook(health: Planted, stack: Stac
 
 
 async def test_after_a_week_it_is_with_records_only(
-    hay: Hay, health: Planted, stack: Stack, tables: asyncpg.Connection
+    door: httpx.AsyncClient, stack: Stack, tables: asyncpg.Connection
 ) -> None:
+    old = Planted(Road(door, stack.headers(Role.HEALTH)), "occupational-health", HEADER, examinations)
+    await old.live()
+    assert holding(await in_tables(tables, (old.word,)), old.word) == OWNER | FOR_A_WEEK
+
     await tables.execute(
         "UPDATE imports.imports SET uploaded_at = now() - interval '7 days 1 minute' WHERE id::text = ANY($1)",
-        health.imports,
+        old.imports,
     )
     os.kill(status.read(stack.data)["pids"]["imports"], signal.SIGTERM)  # it sweeps when it starts, and every hour
 
     async def purged() -> bool:
-        return not FOR_A_WEEK & holding(await in_tables(tables, (health.word,)), health.word)
+        return not FOR_A_WEEK & holding(await in_tables(tables, (old.word,)), old.word)
 
     await until(purged, 60)
-
-    assert holding(await in_tables(tables, (health.word,)), health.word) == OWNER
+    assert holding(await in_tables(tables, (old.word,)), old.word) == OWNER
