@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from secrets import token_urlsafe
+from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 
@@ -100,16 +101,23 @@ def run(amount: Amount) -> tuple[list[Round], list[Verdict]]:
 
 
 def is_fast(rounds: Sequence[Round]) -> bool:
-    return _worst_p95(rounds) <= MUST_MS
+    return _slowest(rounds)[1] <= MUST_MS
 
 
 def verdict(rounds: Sequence[Round]) -> str:
+    name, p95_ms = _slowest(rounds)
     said = "met" if is_fast(rounds) else "MISSED"
-    return f"worst p95 of a page of ours {_worst_p95(rounds):.1f} ms; must {MUST_MS:.0f} ms: {said}"
+    return (
+        f"slowest page of ours by the median of its rounds' p95: {name}, {p95_ms:.1f} ms; must {MUST_MS:.0f} ms: {said}"
+    )
 
 
-def _worst_p95(rounds: Sequence[Round]) -> float:
-    return max(turn.latency_ms["p95"] for turn in rounds if turn.name.startswith("ours"))
+def _slowest(rounds: Sequence[Round]) -> tuple[str, float]:
+    """The page of ours whose p95, median of its rounds, is the longest."""
+    names = {turn.name for turn in rounds if turn.name.startswith("ours")}
+    found = {name: median(turn.latency_ms["p95"] for turn in rounds if turn.name == name) for name in names}
+    slowest = max(found, key=lambda name: found[name])
+    return slowest, found[slowest]
 
 
 def _claims() -> Iterator[Claim]:

@@ -84,6 +84,9 @@ class OperationFields(Fields):
     planned_start: UtcDatetime | None = None
     planned_end: UtcDatetime | None = None
     due: UtcDatetime | None = None
+    qualification: Code | None = Field(
+        None, description="Code of the qualification that who starts it needs.", examples=["WELD-MAG"]
+    )
     qty_desired: Quantity
     tolerance_percent: Percent = Field(
         NOTHING,
@@ -133,6 +136,7 @@ OPERATION = ResourceContract(
         "planned_start": "Planned start",
         "planned_end": "Planned end",
         "due": "Due",
+        "qualification": "Qualification",
         "qty_desired": "Quantity",
         "tolerance_percent": "Tolerance %",
         "status": "Status",
@@ -154,6 +158,7 @@ OPERATION = ResourceContract(
         "planned_start": ("Start", "Start date", "Planned from", "Scheduled start", "Start geplant"),
         "planned_end": ("End", "End date", "Planned to", "Scheduled end", "Ende geplant"),
         "due": ("Due date", "Deadline", "Required date", "Delivery date", "Termin", "Liefertermin"),
+        "qualification": ("Skill", "Required qualification", "Certificate needed", "Qualifikation"),
         "qty_desired": (
             "Qty", "Desired quantity", "Planned quantity", "Order quantity", "Target quantity", "Menge", "Sollmenge",
         ),

@@ -1,5 +1,6 @@
 """The orders an operation takes on the shop floor: load, ask, return."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,9 +18,12 @@ from operations.production.errors import (
 from operations.production.flow import AROUND, BEFORE, neighbours
 from operations.production.ledger import LedgerRow
 from operations.production.model import Operation
+from operations.production.qualifying import require_qualified
 from operations.production.rules import Neighbours, continues
+from operations.production.timers import Wanted, close_timers, open_timer, stop_timer
 from plantkit.db.tx import Beside, Tx
 from takt_contracts.operations.production import EntryKind, Hold
+from takt_contracts.operations.timers import TimerKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,31 @@ class OnOperation:
 
     order_no: str
     operation_no: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOperation(OnOperation):
+    """Begin, where wanted with a machine and a person by their codes."""
+
+    machine: str | None = None
+    employee: str | None = None
+
+    @property
+    def timers(self) -> Iterator[Wanted]:
+        if self.machine is not None:
+            yield Wanted(kind=TimerKind.MACHINE, machine=self.machine)
+        if self.employee is not None:
+            yield Wanted(kind=TimerKind.LABOR, employee=self.employee)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenTimer(OnOperation):
+    wanted: Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopTimer(OnOperation):
+    timer_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +103,14 @@ async def _claimed_beside(tx: Tx, at: OnOperation, beside: Beside) -> tuple[Oper
     return operation, neighbours(read)
 
 
-async def start_operation(tx: Tx, cmd: OnOperation) -> Operation:
+async def start_operation(tx: Tx, cmd: StartOperation) -> Operation:
+    """Who is named is checked and stays there; what it takes must be named."""
     operation, around = await _claimed_beside(tx, cmd, BEFORE)
     operation.start(around)
+    if cmd.employee is None:
+        require_qualified(operation.qualification, None, at=tx.now)
+    for wanted in cmd.timers:
+        await open_timer(tx, operation, wanted)
     return operation
 
 
@@ -131,6 +165,7 @@ async def _wrong_entry(tx: Tx, operation: Operation, entry_id: UUID) -> LedgerRo
 
 async def hold_operation(tx: Tx, cmd: HoldOperation) -> Operation:
     operation = await _claimed(tx, cmd)
+    await close_timers(tx, operation)
     operation.hold_back(cmd.hold)
     return operation
 
@@ -143,11 +178,25 @@ async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
 
 async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
     operation = await _claimed(tx, cmd)
+    await close_timers(tx, operation)
     operation.finish()
     return operation
 
 
 async def cancel_operation(tx: Tx, cmd: CancelOperation) -> Operation:
     operation = await _claimed(tx, cmd)
+    await close_timers(tx, operation)
     operation.cancel(cmd.reason)
+    return operation
+
+
+async def take_time(tx: Tx, cmd: OpenTimer) -> Operation:
+    operation = await _claimed(tx, cmd)
+    await open_timer(tx, operation, cmd.wanted)
+    return operation
+
+
+async def stop_time(tx: Tx, cmd: StopTimer) -> Operation:
+    operation = await _claimed(tx, cmd)
+    await stop_timer(tx, operation, cmd.timer_id)
     return operation

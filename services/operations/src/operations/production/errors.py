@@ -155,3 +155,48 @@ class OpeningDoesNotAddUp(Invalid):
 
     code = "operation.opening-does-not-add-up"
     cure = "Correct the cell: what is processed is good and scrap, and a released operation has none of these yet."
+
+
+class ElsewhereAlready(DomainError):
+    """A machine or a person is at another operation; nothing and nobody is in two places."""
+
+    kind = Kind.CONFLICT
+    code = "timer.elsewhere-already"
+    cure = "Stop its timer at the operation that the answer names, or name another machine or person."
+
+
+class NotRunning(DomainError):
+    """Time is taken of work that runs: the operation is not in progress, or on hold."""
+
+    kind = Kind.CONFLICT
+    code = "timer.not-running"
+    cure = "Start or resume the operation first."
+
+
+class TimerEnded(DomainError):
+    """The timer has been stopped already."""
+
+    kind = Kind.CONFLICT
+    code = "timer.ended"
+    cure = "Read the operation's timers; open a new one where work goes on."
+
+
+class QualificationMissing(Invalid):
+    """The operation takes a qualification, and nobody who has it was named."""
+
+    code = "qualification.missing"
+    cure = "Name an employee who is qualified, or enter the qualification with the employee."
+
+
+class QualificationExpired(Invalid):
+    """The employee was qualified for the operation, and is not any more."""
+
+    code = "qualification.expired"
+    cure = "Name another employee, or renew the qualification and enter its new end."
+
+
+class QualificationNotYetValid(Invalid):
+    """The employee will be qualified for the operation, but is not yet."""
+
+    code = "qualification.not-yet-valid"
+    cure = "Name another employee, or start when the qualification is valid."

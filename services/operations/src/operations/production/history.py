@@ -30,7 +30,7 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 Window = tuple[datetime, datetime]
 _ALWAYS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-_NO_ID = UUID(int=0)
+NO_ID = UUID(int=0)
 
 
 def window_of(
@@ -82,12 +82,12 @@ async def read_ledger(
     """Everything booked on an operation, oldest first. The operation's quantities are sums over it."""
     context: Context = request.app.state.context
     purpose = f"ledger:{order_no}/{operation_no}"
-    [after] = _place(context, purpose, cursor, [0])
+    [after] = place(context, purpose, cursor, [0])
     operation_id = await queries.require(context.db, order_no=order_no, operation_no=operation_no)
     found = await queries.ledger(context.db, operation_id, after=after, limit=limit + 1)
     entries = [LedgerEntry.model_validate(dict(record)).model_dump_json() for record in found[:limit]]
     last = [found[limit - 1]["entry_no"]] if len(found) > limit else None
-    return _page(context, purpose, entries, last, limit)
+    return page(context, purpose, entries, last, limit)
 
 
 @router.get(
@@ -102,11 +102,11 @@ async def read_events(
     """Everything told about an operation, as CloudEvents, by version."""
     context: Context = request.app.state.context
     subject = f"{order_no}/{operation_no}"
-    [after] = _place(context, f"events:{subject}", cursor, [0])
+    [after] = place(context, f"events:{subject}", cursor, [0])
     await queries.require(context.db, order_no=order_no, operation_no=operation_no)
     found = await queries.events_of_operation(context.db, subject, after=after, limit=limit + 1)
     last = [found[limit - 1]["version"]] if len(found) > limit else None
-    return _page(context, f"events:{subject}", _told(found[:limit]), last, limit)
+    return page(context, f"events:{subject}", _told(found[:limit]), last, limit)
 
 
 @router.get("/workplaces/{code}/events", response_model=Page[CloudEvent], responses=problems(NotFound, BadCursor))
@@ -117,15 +117,15 @@ async def read_workplace_events(
     """Everything told about operations at a workplace, by time: in a shift, or within [from, to)."""
     context: Context = request.app.state.context
     purpose = f"workplace:{code}:{window[0].isoformat()}:{window[1].isoformat()}"
-    time, id_ = _place(context, purpose, cursor, [window[0].isoformat(), str(_NO_ID)])
+    time, id_ = place(context, purpose, cursor, [window[0].isoformat(), str(NO_ID)])
     await queries.require_workplace(context.db, code)
-    place = (datetime.fromisoformat(time), UUID(id_))
-    found = await queries.events_at_workplace(context.db, code, window, place, limit + 1)
+    after = (datetime.fromisoformat(time), UUID(id_))
+    found = await queries.events_at_workplace(context.db, code, window, after, limit + 1)
     last = [found[limit - 1]["time"].isoformat(), str(found[limit - 1]["id"])] if len(found) > limit else None
-    return _page(context, purpose, _told(found[:limit]), last, limit)
+    return page(context, purpose, _told(found[:limit]), last, limit)
 
 
-def _place(context: Context, purpose: str, cursor: str | None, start: list[Any]) -> list[Any]:
+def place(context: Context, purpose: str, cursor: str | None, start: list[Any]) -> list[Any]:
     """Where a page begins. Raises BadCursor for one of another list."""
     if cursor is None:
         return start
@@ -140,7 +140,7 @@ def _told(found: Sequence[asyncpg.Record]) -> list[str]:
     return [queries.as_cloud_event(record) for record in found]
 
 
-def _page(context: Context, purpose: str, data: Sequence[str], last: list[Any] | None, limit: int) -> Response:
+def page(context: Context, purpose: str, data: Sequence[str], last: list[Any] | None, limit: int) -> Response:
     secret = context.settings.cursor_secret.get_secret_value()
     info = PageInfo(next=None if last is None else seal(secret, purpose, last), limit=limit)
     body = f'{{"data":[{",".join(data)}],"page":{info.model_dump_json()}}}'

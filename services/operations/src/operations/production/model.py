@@ -16,6 +16,7 @@ from operations.production.errors import (
     IllegalTransition,
     NothingHandedOver,
     NotOnHold,
+    NotRunning,
     OnHold,
     OverDesired,
     OverHandedOver,
@@ -41,6 +42,7 @@ from takt_contracts.operations.production import (
     OperationUpdated,
     Status,
 )
+from takt_contracts.operations.timers import Timer
 
 LISTED_BY = ("order_no", "workplace", "item", "status", "planned_start", "due")
 """What lists of operations filter and sort by: each has an index, because there are millions of operations."""
@@ -101,6 +103,7 @@ class Operation(Archivable, Aggregate):
     planned_start: Mapped[datetime | None]
     planned_end: Mapped[datetime | None]
     due: Mapped[datetime | None]
+    qualification: Mapped[str | None] = mapped_column(String(40))
     qty_desired: Mapped[Decimal] = mapped_column(QUANTITY)
     tolerance_percent: Mapped[Decimal] = mapped_column(Numeric(5, 2), default=Decimal(0), server_default="0")
     qty_processed: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
@@ -209,6 +212,16 @@ class Operation(Archivable, Aggregate):
             raise NotOnHold("It is not on hold.")
         self.hold_kind = self.hold_reason = None
         self.record(OperationResumed)
+
+    def require_running(self) -> None:
+        """Raises NotRunning: time is taken of work that runs."""
+        if self.status != Status.IN_PROGRESS or self.hold_kind is not None:
+            raise NotRunning(f"It is {self.status if self.hold_kind is None else 'on hold'}; no time is taken of it.")
+
+    def time(self, event: type[Event], timer: Timer) -> None:
+        """Tell that a timer was opened or closed. The answer shows the last of them beside the operation."""
+        self.__dict__["timer"] = timer
+        self.record(event, timer=timer)
 
     def finish(self) -> None:
         self._move(Action.FINISH)

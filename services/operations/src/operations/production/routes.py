@@ -8,6 +8,7 @@ from operations.production.errors import (
     ConsumedDownstream,
     CorrectionOfCorrection,
     CounterDoesNotContinue,
+    ElsewhereAlready,
     IllegalTransition,
     NothingHandedOver,
     NothingToCorrect,
@@ -15,10 +16,13 @@ from operations.production.errors import (
     OnHold,
     OverDesired,
     OverHandedOver,
+    QualificationExpired,
+    QualificationMissing,
+    QualificationNotYetValid,
     UnknownEntry,
 )
 from operations.production.paths import OperationPath, OrderPath
-from plantkit.errors import NotFound
+from plantkit.errors import NotFound, UnknownReference
 from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
 from plantkit.http.problems import problems
@@ -33,13 +37,15 @@ from takt_contracts.operations.production import (
     Operation,
     ReportBody,
 )
+from takt_contracts.operations.timers import AtWork
 from takt_contracts.roles import Role
 
 router = Routes(tags=["operations"])
 _AT = "/operations/{order_no}/{operation_no}"
 _SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
 _VERB = problems(NotFound, IllegalTransition, OnHold) | written()
-_START = problems(NotFound, IllegalTransition, OnHold, NothingHandedOver) | written()
+_PLACED = (ElsewhereAlready, UnknownReference, QualificationMissing, QualificationExpired, QualificationNotYetValid)
+_START = problems(NotFound, IllegalTransition, OnHold, NothingHandedOver, *_PLACED) | written()
 _REPORT = problems(NotFound, IllegalTransition, OnHold, OverDesired, OverHandedOver, CounterDoesNotContinue) | written()
 _CORRECT = (
     problems(
@@ -66,9 +72,12 @@ async def exists(request: Request) -> None:
 @allow(*_SHOP_FLOOR)
 @keyed
 @guarded(exists)
-async def start(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
-    """Begin work, once the operation before has handed something over."""
-    command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
+async def start(order_no: OrderPath, operation_no: OperationPath, body: AtWork, run: Run) -> Response:
+    """Begin work, once the operation before has handed something over.
+
+    A machine and a person that are named are here from now on: their timers run.
+    """
+    command = commands.StartOperation(order_no=order_no, operation_no=operation_no, **dict(body))
     return await run.answer(commands.start_operation, command, view=Operation)
 
 

@@ -1,0 +1,77 @@
+"""The door to an operation's timers: open, stop, list."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Request, Response
+
+from operations.production import commands, queries
+from operations.production.errors import (
+    ElsewhereAlready,
+    NotRunning,
+    QualificationExpired,
+    QualificationMissing,
+    QualificationNotYetValid,
+    TimerEnded,
+)
+from operations.production.history import NO_ID, Cursor, Limit, page, place
+from operations.production.paths import OperationPath, OrderPath
+from operations.production.routes import exists
+from operations.production.timers import PAGE, Wanted
+from plantkit.context import Context
+from plantkit.errors import NotFound, UnknownReference
+from plantkit.http.answers import written
+from plantkit.http.errors import BadCursor
+from plantkit.http.listing import Page
+from plantkit.http.policy import allow, guarded, keyed
+from plantkit.http.problems import problems
+from plantkit.http.route import Routes
+from plantkit.run import Run
+from takt_contracts.operations.production import EmptyBody
+from takt_contracts.operations.timers import OperationTimed, Timer, TimerBody
+from takt_contracts.roles import Role
+
+router = Routes(tags=["operations"])
+_AT = "/operations/{order_no}/{operation_no}/timers"
+_SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
+_OPENING = (NotRunning, ElsewhereAlready, QualificationMissing, QualificationExpired, QualificationNotYetValid)
+
+
+@router.post(_AT, response_model=OperationTimed, responses=problems(NotFound, UnknownReference, *_OPENING) | written())
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def open_timer(order_no: OrderPath, operation_no: OperationPath, body: TimerBody, run: Run) -> Response:
+    """Take time of setting up, of a machine or of a person, who is at this operation until the timer is stopped."""
+    command = commands.OpenTimer(order_no=order_no, operation_no=operation_no, wanted=Wanted(**dict(body)))
+    return await run.answer(commands.take_time, command, view=OperationTimed)
+
+
+@router.post(
+    f"{_AT}/{{timer_id}}/stop", response_model=OperationTimed, responses=problems(NotFound, TimerEnded) | written()
+)
+@allow(*_SHOP_FLOOR)
+@keyed
+@guarded(exists)
+async def stop_timer(
+    order_no: OrderPath, operation_no: OperationPath, timer_id: Annotated[UUID, Path()], body: EmptyBody, run: Run
+) -> Response:
+    """The machine or the person leaves. A hold, a finish and a cancellation stop all timers by themselves."""
+    command = commands.StopTimer(order_no=order_no, operation_no=operation_no, timer_id=timer_id)
+    return await run.answer(commands.stop_time, command, view=OperationTimed)
+
+
+@router.get(_AT, response_model=Page[Timer], responses=problems(NotFound, BadCursor))
+@allow(Role.VIEWER)
+async def read_timers(
+    request: Request, order_no: OrderPath, operation_no: OperationPath, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Every timer of an operation, oldest first; one without an end still runs."""
+    context: Context = request.app.state.context
+    purpose = f"timers:{order_no}/{operation_no}"
+    [after] = place(context, purpose, cursor, [str(NO_ID)])
+    operation_id = await queries.require(context.db, order_no=order_no, operation_no=operation_no)
+    found = await context.db.fetch(PAGE, operation_id=operation_id, after=UUID(after), limit=limit + 1)
+    timers = [Timer.model_validate(dict(record)).model_dump_json() for record in found[:limit]]
+    last = [str(found[limit - 1]["id"])] if len(found) > limit else None
+    return page(context, purpose, timers, last, limit)
