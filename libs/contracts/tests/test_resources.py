@@ -110,6 +110,7 @@ def test_lists_know_how_each_field_compares():
         "planned_start": (Kind.MOMENT, True),
         "planned_end": (Kind.MOMENT, True),
         "due": (Kind.MOMENT, True),
+        "qualification": (Kind.TEXT, True),
         "qty_desired": (Kind.DECIMAL, False),
         "tolerance_percent": (Kind.DECIMAL, False),
         "qty_processed": (Kind.DECIMAL, False),
