@@ -9,7 +9,7 @@ Undo:   drops both; the times are lost, their events stay in the outbox.
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "2026_11_21_timers", "2026_11_21_transport_orders"
+revision, down_revision = "2026_11_21_timers", "2026_11_21_flow"
 
 _TIME = sa.TIMESTAMP(timezone=True)
 
