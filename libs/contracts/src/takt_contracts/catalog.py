@@ -22,6 +22,8 @@ PATHS: Final[Mapping[str, str]] = {
     "audit": "records",
     "record-types": "records",
     "change-sets": "records",
+    "statistics": "operations",
+    "reports": "operations",
 }
 """Who answers the paths that are no declared resource's."""
 

@@ -4,8 +4,9 @@ from operations.catalog.slice import SLICE as CATALOG
 from operations.logistics.slice import SLICE as LOGISTICS
 from operations.production.slice import SLICE as PRODUCTION
 from operations.settings import Settings
+from operations.statistics.slice import SLICE as STATISTICS
 from operations.workshop.slice import SLICE as WORKSHOP
 from plantkit.service import Service
 
-SLICES = (CATALOG, PRODUCTION, WORKSHOP, LOGISTICS)
+SLICES = (CATALOG, PRODUCTION, WORKSHOP, LOGISTICS, STATISTICS)
 SERVICE = Service(name="operations", settings=Settings, slices=SLICES)

@@ -48,6 +48,7 @@ class LedgerRow(Row):
             "entry_no",
             postgresql_where=text("counter_end IS NOT NULL"),
         ),
+        Index(None, "created_at", postgresql_using="brin"),
         {"comment": "What was booked on operations; append-only"},
     )
 
