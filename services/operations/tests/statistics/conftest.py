@@ -26,7 +26,7 @@ def do(client: httpx.AsyncClient) -> Do:
 
 
 @pytest.fixture(scope="module")
-async def plant(do: Do) -> None:
+async def plant(do: Do, client: httpx.AsyncClient) -> None:
     for code in ("WP-A", "WP-B"):
         await do("workplaces", code=code, name=f"Cell {code}")
     for code in ("IT-1", "IT-2"):
@@ -35,6 +35,7 @@ async def plant(do: Do) -> None:
         await do("terminals", code=code, name=f"Terminal {code}")
     await do("machines", code="WELD-02", name="Welder 2")
     await _work(do)
+    await _corrections(do, client)
     await _transport(do)
     await _workshop(do)
 
@@ -53,10 +54,18 @@ async def _work(do: Do) -> None:
             await do(f"operations/{key}/report", good="1", rework="2")
         if number < 5:
             await do(f"operations/{key}/finish")
-        if number == 6:
+        if number == 5:
             await do(f"operations/{key}/hold", kind="own", reason="broken tool")
         if number > 9:
             await do(f"operations/{key}/cancel", reason="not needed")
+
+
+async def _corrections(do: Do, client: httpx.AsyncClient) -> None:
+    """One report had too much scrap, another none where there was some."""
+    for number, at, scrap in ((6, 0, "1.5"), (7, 1, "4")):
+        entries = (await client.get(f"/api/v1/operations/WO-{number}/0010/ledger")).json()["data"]
+        wrong = {"entry_id": entries[at]["id"], "good": entries[at]["good"], "rework": entries[at]["rework"]}
+        await do(f"operations/WO-{number}/0010/correct", **wrong, scrap=scrap, reason="counted again")
 
 
 async def _transport(do: Do) -> None:

@@ -85,27 +85,29 @@ async def test_late_is_what_was_finished_late_or_is_due_and_open(numbers, every,
 async def test_throughput_is_the_sum_of_what_was_reported(numbers, told, group):
     expected = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0), 0])
     for fact, at, event in told:
-        if fact == "reported":
+        if fact in ("reported", "corrected"):
             sums = expected[f"{at:%Y-%m}" if group == "month" else event["state"][group]]
             for place, name in enumerate(("good", "scrap", "rework")):
                 sums[place] += Decimal(event["entry"][name])
-            sums[3] += 1
+            sums[3] += fact == "reported"
     found = by_group(await numbers("throughput", group=group), "good", "scrap", "rework", "reports")
     assert {key: (*map(Decimal, values[:3]), values[3]) for key, values in found.items()} == {
         key: tuple(sums) for key, sums in expected.items()
     }
 
 
-async def test_scrap_is_split_by_its_reason(numbers, told):
+async def test_scrap_is_split_by_its_reason_and_a_correction_goes_to_that_of_the_entry(numbers, told):
     expected = Counter()
     for fact, _, event in told:
-        if fact == "reported":
-            expected[event["entry"]["reason"]] += Decimal(event["entry"]["scrap"])
+        if fact in ("reported", "corrected"):
+            reason = (event["wrong"]["reason"] if fact == "corrected" else None) or event["entry"]["reason"]
+            expected[reason] += Decimal(event["entry"]["scrap"])
     answer = await numbers("scrap-by-reason")
     assert {row["reason"]: Decimal(row["scrap"]) for row in answer["rows"]} == {
         reason: scrap for reason, scrap in expected.items() if scrap
     }
-    assert Decimal(answer["totals"]["scrap"]) == Decimal("20")
+    assert Decimal(answer["totals"]["scrap"]) == Decimal("23")
+    assert {row["reason"] for row in answer["rows"]} == {"reason 0", "reason 1", "reason 2", "counted again"}
 
 
 async def test_lead_time_is_from_start_to_finish(numbers, told):

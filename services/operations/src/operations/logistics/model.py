@@ -16,10 +16,12 @@ from operations.logistics.errors import (
     IllegalMove,
     NobodyDrives,
     NoWindow,
+    OverCapacity,
     TransportFinal,
     UnderWay,
 )
 from operations.logistics.rules import BOOKED, FINAL, NEXT, WINDOWS, Move
+from plantkit.db.constraints import TRIGGERS
 from plantkit.resources.references import IN_USE
 from plantkit.resources.resource import Archivable
 from takt_contracts.event import Event
@@ -41,6 +43,13 @@ from takt_contracts.problem import FieldError
 _STATUSES = ", ".join(f"'{status}'" for status in TransportStatus)
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
 _LEGS = ", ".join(f"'{leg}'" for leg in Leg)
+_BOOKING = {
+    "transport_orders_load_is_within_capacity_check": (
+        OverCapacity,
+        "The load is more than the assigned truck and trailer take.",
+    )
+}
+"""What the trigger that makes bookings refuses: it looks at trucks and trailers, which no CHECK can."""
 Window = tuple[datetime, datetime]
 
 
@@ -88,7 +97,10 @@ class TransportOrder(Archivable, Aggregate):
             for leg in Leg
             for kind in ("driver", "truck", "trailer")
         ),
-        {"comment": "What is brought to terminals and taken away", "info": {IN_USE: f"status NOT IN ({_FINAL})"}},
+        {
+            "comment": "What is brought to terminals and taken away",
+            "info": {IN_USE: f"status NOT IN ({_FINAL})", TRIGGERS: _BOOKING},
+        },
     )
 
     no: Mapped[str] = mapped_column(String(40))

@@ -10,8 +10,9 @@ _OPERATIONS = (
     "(SELECT o.* FROM operations.operations o WHERE o.due >= :starts AND o.due < :ends AND o.archived_at IS NULL) AS o"
 )
 _ENTRIES = (
-    "(SELECT l.good, l.scrap, l.rework, l.created_at, o.workplace, o.item, l.kind, l.reason, l.operation_id"
-    " FROM operations.ledger_entries l JOIN operations.operations o ON o.id = l.operation_id"
+    "(SELECT l.good, l.scrap, l.rework, l.created_at, l.kind, coalesce(w.reason, l.reason) AS reason,"
+    " o.workplace, o.item FROM operations.ledger_entries l JOIN operations.operations o ON o.id = l.operation_id"
+    " LEFT JOIN operations.ledger_entries w ON w.id = l.corrects"
     " WHERE l.created_at >= :starts AND l.created_at < :ends AND l.kind IN ('report', 'correction')) AS l"
 )
 _OF_EVENT = (
