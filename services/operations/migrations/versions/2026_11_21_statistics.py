@@ -9,7 +9,7 @@ Undo:   drops the indexes.
 
 from alembic import op
 
-revision, down_revision = "2026_11_21_statistics", "2026_11_21_flow"
+revision, down_revision = "2026_11_21_statistics", "2026_11_21_timers"
 
 
 def upgrade() -> None:
