@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import mean
+from typing import Any
 
 import orjson
 import pytest
@@ -51,7 +52,7 @@ def by_group(answer, *names):
 
 @pytest.mark.parametrize("group", ["workplace", "item"])
 async def test_operations_are_counted_by_status(numbers, every, group):
-    expected = defaultdict(Counter)
+    expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for one in await every("operations"):
         expected[one[group]][one["status"].lower()] += 1
         expected[one[group]]["on_hold"] += one["hold"] is not None
@@ -64,7 +65,7 @@ async def test_operations_are_counted_by_status(numbers, every, group):
 
 async def test_late_is_what_was_finished_late_or_is_due_and_open(numbers, every, told):
     finished = {event["state"]["order_no"]: at for fact, at, event in told if fact == "finished"}
-    expected = defaultdict(Counter)
+    expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for one in await every("operations"):
         if one["status"] == "CANCELLED":
             continue
@@ -83,7 +84,7 @@ async def test_late_is_what_was_finished_late_or_is_due_and_open(numbers, every,
 
 @pytest.mark.parametrize("group", ["workplace", "item", "month"])
 async def test_throughput_is_the_sum_of_what_was_reported(numbers, told, group):
-    expected = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0), 0])
+    expected: defaultdict[str, list[Any]] = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0), 0])
     for fact, at, event in told:
         if fact in ("reported", "corrected"):
             sums = expected[f"{at:%Y-%m}" if group == "month" else event["state"][group]]
@@ -97,7 +98,7 @@ async def test_throughput_is_the_sum_of_what_was_reported(numbers, told, group):
 
 
 async def test_scrap_is_split_by_its_reason_and_a_correction_goes_to_that_of_the_entry(numbers, told):
-    expected = Counter()
+    expected: defaultdict[str, Decimal] = defaultdict(Decimal)
     for fact, _, event in told:
         if fact in ("reported", "corrected"):
             reason = (event["wrong"]["reason"] if fact == "corrected" else None) or event["entry"]["reason"]
@@ -111,10 +112,10 @@ async def test_scrap_is_split_by_its_reason_and_a_correction_goes_to_that_of_the
 
 
 async def test_lead_time_is_from_start_to_finish(numbers, told):
-    at = defaultdict(dict)
+    at: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for fact, time, event in told:
         at[event["state"]["order_no"]][fact] = (time, event["state"]["workplace"])
-    spans = defaultdict(list)
+    spans: defaultdict[str, list[float]] = defaultdict(list)
     for facts in at.values():
         if "finished" in facts:
             spans[facts["finished"][1]].append((facts["finished"][0] - facts["started"][0]) / timedelta(hours=1))
@@ -142,7 +143,7 @@ async def test_a_workplace_is_used_while_anything_runs_there(client, database, n
 
 @pytest.mark.parametrize("group", ["terminal", "day"])
 async def test_transports_are_summed_by_terminal_and_by_day(numbers, every, group):
-    expected = defaultdict(lambda: [0, 0, Decimal(0)])
+    expected: defaultdict[str, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0)])
     for one in await every("transport-orders"):
         key = (one["terminal"] or "-") if group == "terminal" else (one["etd"] or one["created_at"])[:10]
         sums = expected[key]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeEngine
 
 from plantkit.db.engine import Compiled, compile_statement
 
@@ -85,7 +87,7 @@ class Report:
 
 def _compiled(sql: str) -> Compiled:
     """Bound are those of the parameters that the query names."""
-    known = {"starts": _TIME, "ends": _TIME, "now": _TIME, "zone": Text()}
+    known: Mapping[str, TypeEngine[Any]] = {"starts": _TIME, "ends": _TIME, "now": _TIME, "zone": Text()}
     return compile_statement(
         text(sql).bindparams(*(bindparam(name, type_=type_) for name, type_ in known.items() if f":{name}" in sql))
     )
