@@ -210,6 +210,28 @@ async def test_a_row_leaves_what_its_uploader_does_not_see(desk: Desk, ask: Ask)
     assert record["content"] == {**content, "severity": "major"}
 
 
+async def test_an_empty_cell_leaves_a_field_that_was_hidden_since(desk: Desk, ask: Ask) -> None:
+    """Its column is in workbooks still; what it says is told to nobody who may not see it."""
+    inspector: Json = {"uploaded_by": "operator-07", "roles": (Role.OPERATOR,), "target": "non-conformance"}
+    row = {"report_no": "N-3", "description": "Bent.", "severity": "minor", "found_on": "2026-11-02", "quantity": "5"}
+    await desk.land(row, **inspector)
+    kind = (await ask("GET", f"{TYPES}/non-conformance", Role.ADMIN)).json()
+    hidden = {**kind["hidden_fields"], "quantity": ["QUALITY"]}
+    changed = await ask(
+        "PATCH", f"{TYPES}/non-conformance", Role.ADMIN, base=kind["version"], json={"hidden_fields": hidden}
+    )
+    assert changed.status_code == 200, changed.text
+
+    empty = await desk.land({**row, "quantity": None, "severity": "major", "reason": "again"}, **inspector)
+    blind = await desk.land({**row, "quantity": "6", "severity": "major", "reason": "again"}, **inspector)
+
+    assert (empty.states, empty.changes[0].before) == (("updated",), {"severity": "minor"})
+    assert (blind.states, blind.changes) == (("updated",), ())
+    page = await ask("GET", f"{RECORDS}?record_type=non-conformance&content.report_no=N-3", Q)
+    history = (await ask("GET", at(page.json()["data"][0], "/history"), Q)).json()["data"]
+    assert [one["content"]["quantity"] for one in history] == [6, 5, 5]
+
+
 async def test_what_was_previewed_is_what_commits(desk: Desk, database: TestDatabase) -> None:
     await desk.land(inspection("G-1"), inspection("G-2"), inspection("G-3"))
     rows = [inspection("G-1"), inspection("G-2", result="fail"), inspection("G-3", result="fail"), inspection("G-4")]
