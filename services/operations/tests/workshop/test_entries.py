@@ -14,6 +14,7 @@ from plantkit.testing.watch import nothing_written
 from takt_contracts.roles import Role
 
 PROFILE = "0195570a-1b2c-7d3e-8f40-5a6b7c8d9e0f"
+PHOTO = "0195571f-8c4d-7a10-9b2e-3f4a5b6c7d8e"
 NUMBERS = count(1)
 
 
@@ -35,8 +36,13 @@ class TestWorkshopEntries(ResourceSuite):
         "operation_no": "0010",
         "result": "ok",
         "performed_at": "2026-03-02T06:30:00Z",
+        "parameters": [
+            {"name": "Current", "value": "182.5", "unit": "A", "text": None},
+            {"name": "Gas", "value": None, "unit": None, "text": "M21"},
+        ],
+        "photos": [{"media": PHOTO, "caption": "root pass"}],
     }
-    patch = {"result": "rework", "note": "second layer porous"}
+    patch = {"result": "rework", "note": "second layer porous", "photos": []}
     invalid = {"machine": " WELD-02", "result": "perhaps", "performed_at": "yesterday", "profile": "none"}
 
 
@@ -91,3 +97,21 @@ async def test_half_a_reference_is_refused(client, body, database, part):
 async def test_a_profile_is_kept_with_its_version(client, body):
     reply = await client.post("/api/v1/workshop-entries", json={**body, "profile": PROFILE, "profile_version": 3})
     assert (reply.json()["profile"], reply.json()["profile_version"]) == (PROFILE, 3)
+
+
+WRONG = {
+    "neither number nor text": ([{"name": "Gas"}], "/parameters/0"),
+    "both": ([{"name": "Gas", "value": "1", "text": "M21"}], "/parameters/0"),
+    "a text with a unit": ([{"name": "Gas", "text": "M21", "unit": "A"}], "/parameters/0"),
+    "too precise": ([{"name": "Current", "value": "0.1234567"}], "/parameters/0/value"),
+    "no number": ([{"name": "A", "value": "1"}, {"name": "B", "value": "much"}], "/parameters/1/value"),
+    "twice": ([{"name": "Current", "value": "1"}, {"name": "Current", "value": "2"}], "/parameters"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+async def test_a_parameter_that_is_not_whole_is_refused_at_its_place(client, body, database, case):
+    parameters, pointer = WRONG[case]
+    async with nothing_written(database, "workshop_entries", told="request.invalid"):
+        reply = await client.post("/api/v1/workshop-entries", json={**body, "parameters": parameters})
+    assert [error["pointer"] for error in reply.json()["errors"]] == [pointer]

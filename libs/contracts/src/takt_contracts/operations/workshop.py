@@ -4,12 +4,12 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, OperationNo, OrderNo, Text, UtcDatetime, Version
+from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, QuantityChange, Text, Unit, UtcDatetime, Version
 
 
 class WorkshopResult(StrEnum):
@@ -18,6 +18,51 @@ class WorkshopResult(StrEnum):
     OK = "ok"
     REWORK = "rework"
     SCRAP = "scrap"
+
+
+class ProcessParameter(BaseModel):
+    """What a process was run with: a number with its unit, or a text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    value: QuantityChange | None = Field(None, description="As a number.", examples=["182.5"])
+    unit: Unit | None = Field(None, description="Unit of the number.", examples=["A"])
+    text: Name | None = Field(None, description="Where it is no number.", examples=["M21"])
+
+    @model_validator(mode="after")
+    def is_a_number_or_a_text(self) -> "ProcessParameter":
+        if (self.value is None) == (self.text is None) or (self.text is not None and self.unit is not None):
+            raise PydanticCustomError("parameter_type", "Should have a value with its unit, or a text, not both.")
+        return self
+
+
+class Photo(BaseModel):
+    """A picture that is kept elsewhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    media: UUID = Field(description="Id of the media or document.")
+    caption: Name | None = None
+
+
+def _each_name_once(parameters: tuple[ProcessParameter, ...]) -> tuple[ProcessParameter, ...]:
+    names = [parameter.name for parameter in parameters]
+    if len(set(names)) < len(names):
+        raise PydanticCustomError("name_twice", "A parameter should stand in it once.")
+    return parameters
+
+
+Parameters = Annotated[
+    tuple[ProcessParameter, ...],
+    AfterValidator(_each_name_once),
+    Field(
+        max_length=100,
+        description="What the process was run with.",
+        examples=[[{"name": "Current", "value": "182.5", "unit": "A"}, {"name": "Gas", "text": "M21"}]],
+    ),
+]
+Photos = Annotated[tuple[Photo, ...], Field(max_length=50, description="Photos, by reference.", examples=[[]])]
 
 
 class WorkshopEntryFields(Fields):
@@ -31,6 +76,8 @@ class WorkshopEntryFields(Fields):
     profile_version: Annotated[Version | None, Field(description="Version of the process profile.")] = None
     result: WorkshopResult = WorkshopResult.OK
     performed_at: Annotated[UtcDatetime | None, Field(description="When the work was done.")] = None
+    parameters: Parameters = ()
+    photos: Photos = ()
     note: Text | None = None
 
     @model_validator(mode="after")
@@ -70,6 +117,8 @@ WORKSHOP_ENTRY = ResourceContract(
         "profile_version": "Profile version",
         "result": "Result",
         "performed_at": "Performed at",
+        "parameters": "Parameters",
+        "photos": "Photos",
         "note": "Note",
     },
     synonyms={
@@ -81,6 +130,8 @@ WORKSHOP_ENTRY = ResourceContract(
         "profile_version": ("Profile revision", "Revision"),
         "result": ("Outcome", "Status", "Ergebnis"),
         "performed_at": ("Time", "Date", "Performed", "Done at", "Zeit", "Datum"),
+        "parameters": ("Process parameters", "Settings", "Parameter"),
+        "photos": ("Pictures", "Images", "Fotos"),
         "note": ("Remark", "Remarks", "Comment", "Bemerkung"),
     },
 )

@@ -7,8 +7,9 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
+from plantkit.db.structured import Structured
 from plantkit.resources.resource import Archivable, Authored, Resource
-from takt_contracts.operations.workshop import WORKSHOP_ENTRY, WorkshopResult
+from takt_contracts.operations.workshop import WORKSHOP_ENTRY, Photo, ProcessParameter, WorkshopResult
 
 _RESULTS = ", ".join(f"'{result}'" for result in WorkshopResult)
 
@@ -42,6 +43,8 @@ class WorkshopEntryRow(Archivable, Authored, Aggregate):
     profile_version: Mapped[int | None] = mapped_column(BigInteger)
     result: Mapped[str] = mapped_column(String(20))
     performed_at: Mapped[datetime | None]
+    parameters: Mapped[tuple[ProcessParameter, ...]] = mapped_column(Structured(ProcessParameter))
+    photos: Mapped[tuple[Photo, ...]] = mapped_column(Structured(Photo))
     note: Mapped[str | None] = mapped_column(String(2000))
 
 
