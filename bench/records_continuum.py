@@ -39,7 +39,8 @@ class Inspection(Base):
 
 
 configure_mappers()
-engine = sa.create_engine(os.environ["BENCH_DATABASE_URL"], pool_size=WRITERS, max_overflow=0)
+url = sa.make_url(os.environ["BENCH_DATABASE_URL"]).set(drivername="postgresql+psycopg2")
+engine = sa.create_engine(url, pool_size=WRITERS, max_overflow=0)
 Session = sessionmaker(engine)
 
 
