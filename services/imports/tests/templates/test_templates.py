@@ -82,8 +82,9 @@ def by_hand(column):
     if column.choices:
         return column.choices[-1], column.choices[-1]
     if column.kind is Kind.LIST:
-        needed = [part.field for part in column.parts if part.required]
-        return " | ".join("0010" for _ in needed), [dict.fromkeys(needed, "0010")]
+        needed = {part.field: by_hand(part) for part in column.parts if part.required}
+        typed, meant = zip(*needed.values(), strict=True)
+        return " | ".join(typed), [dict(zip(needed, meant, strict=True))]
     return {
         Kind.TEXT: ("0010", "0010"),
         Kind.DECIMAL: (12.5, "12.5"),

@@ -37,8 +37,8 @@ class TestWorkshopEntries(ResourceSuite):
         "result": "ok",
         "performed_at": "2026-03-02T06:30:00Z",
         "parameters": [
-            {"name": "Current", "value": "182.5", "unit": "A", "text": None},
-            {"name": "Gas", "value": None, "unit": None, "text": "M21"},
+            {"name": "Current", "value": "182.5", "unit": "A"},
+            {"name": "Gas", "value": "M21", "unit": None},
         ],
         "photos": [{"media": PHOTO, "caption": "root pass"}],
     }
@@ -100,13 +100,19 @@ async def test_a_profile_is_kept_with_its_version(client, body):
 
 
 WRONG = {
-    "neither number nor text": ([{"name": "Gas"}], "/parameters/0"),
-    "both": ([{"name": "Gas", "value": "1", "text": "M21"}], "/parameters/0"),
-    "a text with a unit": ([{"name": "Gas", "text": "M21", "unit": "A"}], "/parameters/0"),
-    "too precise": ([{"name": "Current", "value": "0.1234567"}], "/parameters/0/value"),
-    "no number": ([{"name": "A", "value": "1"}, {"name": "B", "value": "much"}], "/parameters/1/value"),
+    "without a value": ([{"name": "Gas"}], "/parameters/0/value"),
+    "a text with a unit": ([{"name": "Gas", "value": "M21", "unit": "A"}], "/parameters/0/unit"),
+    "too precise": ([{"name": "Current", "value": "0.1234567", "unit": "A"}], "/parameters/0/unit"),
+    "no text": ([{"name": "A", "value": "1"}, {"name": "B", "value": True}], "/parameters/1/value"),
+    "unknown": ([{"name": "A", "value": "1", "limit": "2"}], "/parameters/0/limit"),
     "twice": ([{"name": "Current", "value": "1"}, {"name": "Current", "value": "2"}], "/parameters"),
 }
+
+
+async def test_a_number_may_be_sent_as_one(client, body):
+    sent = [{"name": "Current", "value": 182.5, "unit": "A"}, {"name": "Layers", "value": 3}]
+    reply = await client.post("/api/v1/workshop-entries", json={**body, "parameters": sent})
+    assert [one["value"] for one in reply.json()["parameters"]] == ["182.5", "3"]
 
 
 @pytest.mark.parametrize("case", WRONG)

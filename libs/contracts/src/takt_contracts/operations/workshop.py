@@ -1,15 +1,29 @@
 """Workshop entries: what was done at a machine, with which parameters, and how it came out."""
 
+import re
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, QuantityChange, Text, Unit, UtcDatetime, Version
+from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Text, Unit, UtcDatetime, Version
+
+_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class WorkshopResult(StrEnum):
@@ -20,21 +34,35 @@ class WorkshopResult(StrEnum):
     SCRAP = "scrap"
 
 
+def _as_text(value: Any) -> Any:
+    """A number may be sent as one."""
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+ParameterValue = Annotated[
+    Name,
+    BeforeValidator(_as_text),
+    Field(description="A number where there is a unit, else any text.", examples=["182.5"]),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 200}, {"type": "number"}]}, "validation"),
+]
+
+
 class ProcessParameter(BaseModel):
-    """What a process was run with: a number with its unit, or a text."""
+    """What a process was run with: a number in its unit, or a text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    value: QuantityChange | None = Field(None, description="As a number.", examples=["182.5"])
+    value: ParameterValue
     unit: Unit | None = Field(None, description="Unit of the number.", examples=["A"])
-    text: Name | None = Field(None, description="Where it is no number.", examples=["M21"])
 
-    @model_validator(mode="after")
-    def is_a_number_or_a_text(self) -> "ProcessParameter":
-        if (self.value is None) == (self.text is None) or (self.text is not None and self.unit is not None):
-            raise PydanticCustomError("parameter_type", "Should have a value with its unit, or a text, not both.")
-        return self
+    @field_validator("unit")
+    @classmethod
+    def a_unit_is_of_a_number(cls, unit: str | None, others: ValidationInfo) -> str | None:
+        if unit is not None and not _NUMBER.fullmatch(others.data.get("value", "0")):
+            raise PydanticCustomError("unit_without_number", "Should be left out where the value is no number.")
+        return unit
 
 
 class Photo(BaseModel):
@@ -59,7 +87,7 @@ Parameters = Annotated[
     Field(
         max_length=100,
         description="What the process was run with.",
-        examples=[[{"name": "Current", "value": "182.5", "unit": "A"}, {"name": "Gas", "text": "M21"}]],
+        examples=[[{"name": "Current", "value": "182.5", "unit": "A"}, {"name": "Gas", "value": "M21"}]],
     ),
 ]
 Photos = Annotated[tuple[Photo, ...], Field(max_length=50, description="Photos, by reference.", examples=[[]])]
