@@ -154,7 +154,7 @@ async def test_a_refused_finish_leaves_the_timers_running(
 ) -> None:
     operation, machine = await running(plan, act), await asset("machines")
     await act(operation, "finish")
-    assert (await act(operation, "timers", kind="machine", machine=machine)).json()["code"] == "timer.not-running"
+    assert (await act(operation, "timers", kind="machine", machine=machine)).json()["code"] == "operation.not-running"
     assert (await act(operation, "finish")).status_code == 409
     assert await timers(client, operation) == []
 

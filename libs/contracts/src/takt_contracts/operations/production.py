@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 from takt_contracts.event import Event
+from takt_contracts.operations.steps import StepRecord, Steps
 from takt_contracts.resource import Fields, ResourceContract, Stored
 from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Percent, Quantity, QuantityChange, UtcDatetime
@@ -87,6 +88,7 @@ class OperationFields(Fields):
     qualification: Code | None = Field(
         None, description="Code of the qualification that who starts it needs.", examples=["WELD-MAG"]
     )
+    steps: Steps = ()
     qty_desired: Quantity
     tolerance_percent: Percent = Field(
         NOTHING,
@@ -137,6 +139,7 @@ OPERATION = ResourceContract(
         "planned_end": "Planned end",
         "due": "Due",
         "qualification": "Qualification",
+        "steps": "Steps",
         "qty_desired": "Quantity",
         "tolerance_percent": "Tolerance %",
         "status": "Status",
@@ -158,6 +161,7 @@ OPERATION = ResourceContract(
         "planned_start": ("Start", "Start date", "Planned from", "Scheduled start", "Start geplant"),
         "planned_end": ("End", "End date", "Planned to", "Scheduled end", "Ende geplant"),
         "due": ("Due date", "Deadline", "Required date", "Delivery date", "Termin", "Liefertermin"),
+        "steps": ("Measurements", "Checks", "Characteristics", "Merkmale"),
         "qualification": ("Skill", "Required qualification", "Certificate needed", "Qualifikation"),
         "qty_desired": (
             "Qty", "Desired quantity", "Planned quantity", "Order quantity", "Target quantity", "Menge", "Sollmenge",
@@ -353,3 +357,18 @@ class OperationRestored(OperationEvent):
     """An archived operation is back."""
 
     fact: ClassVar[str] = "restored"
+
+
+class OperationStepRecorded(OperationEvent):
+    """Something was measured, answered, chosen or photographed."""
+
+    fact: ClassVar[str] = "step-recorded"
+    sample: ClassVar[Mapping[str, Any]] = {"status": "IN_PROGRESS"}
+
+    recorded: StepRecord
+
+
+class OperationStepped(Operation):
+    """An operation as it is after something was recorded."""
+
+    recorded: StepRecord

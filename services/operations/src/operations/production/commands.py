@@ -20,6 +20,7 @@ from operations.production.ledger import LedgerRow
 from operations.production.model import Operation
 from operations.production.qualifying import require_qualified
 from operations.production.rules import Neighbours, continues
+from operations.production.stepping import record_step, require_recorded
 from operations.production.timers import Wanted, close_timers, open_timer, stop_timer
 from plantkit.db.tx import Beside, Tx
 from takt_contracts.operations.production import EntryKind, Hold
@@ -57,6 +58,13 @@ class OpenTimer(OnOperation):
 @dataclass(frozen=True, kw_only=True)
 class StopTimer(OnOperation):
     timer_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordStep(OnOperation):
+    step: str
+    value: str
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +186,7 @@ async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
 
 async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
     operation = await _claimed(tx, cmd)
+    await require_recorded(tx, operation)
     await close_timers(tx, operation)
     operation.finish()
     return operation
@@ -199,4 +208,10 @@ async def take_time(tx: Tx, cmd: OpenTimer) -> Operation:
 async def stop_time(tx: Tx, cmd: StopTimer) -> Operation:
     operation = await _claimed(tx, cmd)
     await stop_timer(tx, operation, cmd.timer_id)
+    return operation
+
+
+async def note_step(tx: Tx, cmd: RecordStep) -> Operation:
+    operation = await _claimed(tx, cmd)
+    record_step(tx, operation, step=cmd.step, value=cmd.value, comment=cmd.comment)
     return operation

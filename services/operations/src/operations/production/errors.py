@@ -166,10 +166,10 @@ class ElsewhereAlready(DomainError):
 
 
 class NotRunning(DomainError):
-    """Time is taken of work that runs: the operation is not in progress, or on hold."""
+    """Time and values are taken of work that runs: the operation is not in progress, or on hold."""
 
     kind = Kind.CONFLICT
-    code = "timer.not-running"
+    code = "operation.not-running"
     cure = "Start or resume the operation first."
 
 
@@ -200,3 +200,25 @@ class QualificationNotYetValid(Invalid):
 
     code = "qualification.not-yet-valid"
     cure = "Name another employee, or start when the qualification is valid."
+
+
+class UnknownStep(Invalid):
+    """The operation has no such step."""
+
+    code = "step.unknown"
+    cure = "Read the operation: `steps` lists what is to be recorded."
+
+
+class ValueUnfit(Invalid):
+    """The value is not of the step's kind: no number, not yes or no, or none of the choices."""
+
+    code = "step.value-unfit"
+    cure = "Send a value of the kind that the step names."
+
+
+class StepsMissing(DomainError):
+    """Steps that are required are not recorded, or were last recorded outside of their limits."""
+
+    kind = Kind.CONFLICT
+    code = "step.missing"
+    cure = "Record the steps that the answer names within their limits, then finish."

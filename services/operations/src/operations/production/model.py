@@ -20,11 +20,13 @@ from operations.production.errors import (
     OnHold,
     OverDesired,
     OverHandedOver,
+    StepsMissing,
     at_field,
 )
 from operations.production.ledger import QUANTITY, LedgerRow
 from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, ceiling, room_left
 from plantkit.db.constraints import TRIGGERS
+from plantkit.db.structured import Structured
 from plantkit.errors import DomainError
 from plantkit.resources.references import IN_USE
 from plantkit.resources.resource import Archivable
@@ -39,16 +41,22 @@ from takt_contracts.operations.production import (
     OperationReported,
     OperationResumed,
     OperationStarted,
+    OperationStepRecorded,
     OperationUpdated,
     Status,
 )
+from takt_contracts.operations.steps import Step, StepRecord
 from takt_contracts.operations.timers import Timer
 
 LISTED_BY = ("order_no", "workplace", "item", "status", "planned_start", "due")
 """What lists of operations filter and sort by: each has an index, because there are millions of operations."""
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
-_FLOW = {
+_TRIGGERS = {
+    "operations_steps_are_recorded_check": (
+        StepsMissing,
+        "Steps that are required are not recorded within their limits.",
+    ),
     "operations_within_handed_over_check": (OverHandedOver, "More would be processed than was handed over meanwhile."),
     "operations_something_handed_over_check": (NothingHandedOver, "What was handed over was taken back meanwhile."),
     "operations_consumed_is_covered_check": (
@@ -56,7 +64,7 @@ _FLOW = {
         "The operation after has processed more than would be handed over to it.",
     ),
 }
-"""What the triggers of the flow refuse: they look at the operations before and after, which no CHECK can."""
+"""What triggers refuse: they look at the operations before and after and at what was recorded, which no CHECK can."""
 
 
 class Operation(Archivable, Aggregate):
@@ -93,7 +101,7 @@ class Operation(Archivable, Aggregate):
         *(Index(None, name, "order_no", "operation_no") for name in LISTED_BY if name != "order_no"),
         Index(None, "status", "due", "order_no", "operation_no"),
         Index(None, "workplace", "status", "planned_start"),
-        {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})", TRIGGERS: _FLOW}},
+        {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})", TRIGGERS: _TRIGGERS}},
     )
 
     order_no: Mapped[str] = mapped_column(String(40))
@@ -104,6 +112,7 @@ class Operation(Archivable, Aggregate):
     planned_end: Mapped[datetime | None]
     due: Mapped[datetime | None]
     qualification: Mapped[str | None] = mapped_column(String(40))
+    steps: Mapped[tuple[Step, ...]] = mapped_column(Structured(Step))
     qty_desired: Mapped[Decimal] = mapped_column(QUANTITY)
     tolerance_percent: Mapped[Decimal] = mapped_column(Numeric(5, 2), default=Decimal(0), server_default="0")
     qty_processed: Mapped[Decimal] = mapped_column(QUANTITY, default=Decimal(0))
@@ -117,7 +126,14 @@ class Operation(Archivable, Aggregate):
 
     def __init__(self, **values: Any) -> None:
         zero = Decimal(0)
-        quantities = {"qty_processed": zero, "qty_good": zero, "qty_scrap": zero, "qty_rework": zero, "entries": 0}
+        quantities = {
+            "qty_processed": zero,
+            "qty_good": zero,
+            "qty_scrap": zero,
+            "qty_rework": zero,
+            "entries": 0,
+            "steps": (),
+        }
         super().__init__(**{"status": Status.RELEASED, "tolerance_percent": zero, **quantities, **values})
 
     @property
@@ -214,14 +230,19 @@ class Operation(Archivable, Aggregate):
         self.record(OperationResumed)
 
     def require_running(self) -> None:
-        """Raises NotRunning: time is taken of work that runs."""
+        """Raises NotRunning."""
         if self.status != Status.IN_PROGRESS or self.hold_kind is not None:
-            raise NotRunning(f"It is {self.status if self.hold_kind is None else 'on hold'}; no time is taken of it.")
+            raise NotRunning(f"It is {self.status if self.hold_kind is None else 'on hold'}; nothing is taken of it.")
 
     def time(self, event: type[Event], timer: Timer) -> None:
         """Tell that a timer was opened or closed. The answer shows the last of them beside the operation."""
         self.__dict__["timer"] = timer
         self.record(event, timer=timer)
+
+    def note(self, recorded: StepRecord) -> None:
+        """Tell what was recorded of a step. The answer shows it beside the operation."""
+        self.__dict__["recorded"] = recorded
+        self.record(OperationStepRecorded, recorded=recorded)
 
     def finish(self) -> None:
         self._move(Action.FINISH)
