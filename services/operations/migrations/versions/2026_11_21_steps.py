@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision, down_revision = "2026_11_21_steps", "2026_11_21_timers"
+revision, down_revision = "2026_11_21_steps", "2026_11_21_workshop_lists"
 
 _STEPS_ARE_RECORDED = """
 CREATE FUNCTION steps_are_recorded() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
