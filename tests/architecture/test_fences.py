@@ -23,7 +23,7 @@ BREAKS = {
     "guard": ("deploy/takt/src/takt/locks.py", "import typer"),
     "slices": ("services/operations/src/operations/production/model.py", "import operations.production.routes"),
     "gateway": ("services/gateway/src/gateway/stream/rules.py", "import gateway.identity.model"),
-    "operations": ("services/operations/src/operations/catalog/items.py", "import operations.production.rules"),
+    "operations": ("services/operations/src/operations/work_orders/model.py", "import operations.production.rules"),
     "records": ("services/records/src/records/versions/commands.py", "import records.record_types.rules"),
     "spreadsheet": ("services/imports/src/imports/spreadsheet/rows.py", "import plantkit.errors"),
     "parser-child": ("services/imports/src/imports/spreadsheet/frames.py", "import pydantic"),

@@ -41,6 +41,8 @@ INSERT INTO machines (id, code, name, workplace, version, created_at, updated_at
 VALUES (gen_random_uuid(), 'M', 'M', 'W', 1, now(), now());
 INSERT INTO items (id, code, name, unit, lot_tracked, version, created_at, updated_at)
 VALUES (gen_random_uuid(), 'I', 'I', 'pcs', false, 1, now(), now());
+INSERT INTO work_orders (id, order_no, priority, source, status, version, created_at, updated_at)
+VALUES (gen_random_uuid(), 'O', 5, 'api', 'IN_PROGRESS', 1, now(), now());
 WITH o AS (
     INSERT INTO operations (id, order_no, operation_no, workplace, item, qty_desired, qty_processed, qty_good,
                             qty_scrap, qty_rework, status, entries, version, created_at, updated_at)

@@ -36,8 +36,9 @@ log = logs.get(__name__)
 
 
 def change_row(told: Sequence[tuple[Aggregate, Event]], tx: Tx, settings: ServiceSettings) -> dict[str, Any]:
-    """The entry of one command: its first fact names it; the fields that changed ride along."""
+    """The entry of one command: its first fact names it, not what changed along; fields that changed ride with it."""
     aggregate, event = told[0]
+    alike = [(row, fact) for row, fact in told if type(row) is type(aggregate)]
     entry = AuditEntry(
         id=new_id(),
         at=tx.now,
@@ -45,8 +46,8 @@ def change_row(told: Sequence[tuple[Aggregate, Event]], tx: Tx, settings: Servic
         action=event.type.removesuffix(".v1").partition(".")[2],
         outcome=Outcome.CHANGED,
         resource=event.entity,
-        subject=event.subject if len({row.id for row, _ in told}) == 1 else None,
-        version=told[-1][1].version,
+        subject=event.subject if len({row.id for row, _ in alike}) == 1 else None,
+        version=alike[-1][1].version,
         request_id=tx.origin.request_id,
         trace_id=trace_id(tx.origin),
         changes=_changes(aggregate),

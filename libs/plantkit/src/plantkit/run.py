@@ -40,7 +40,7 @@ _BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooM
 
 
 class _Overtaken(Exception):
-    """A row that was claimed without a lock had changed meanwhile; nothing was written."""
+    """A row that was claimed without a lock had changed meanwhile, or a missing one was made; nothing was written."""
 
 
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, _Overtaken)
@@ -119,6 +119,11 @@ class Runner:
                 if tx.begun:
                     crash.point("cmd.after_write_before_commit")
                     await connection.execute("COMMIT")
+            except asyncpg.UniqueViolationError as taken:
+                await _roll_back(tx)
+                if tx.has_met(taken):
+                    raise _Overtaken from None
+                raise
             except BaseException:
                 await _roll_back(tx)
                 raise

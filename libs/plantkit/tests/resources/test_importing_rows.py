@@ -79,4 +79,5 @@ def test_a_row_is_a_key_and_typed_values():
 def test_defaults_are_those_of_the_fields_and_openings_have_none():
     defaults = {"unit": "pcs", "category": None, "lot_tracked": False, "routing": ()}
     assert RowReader(TEMPLATES["items"]).defaults == defaults
-    assert RowReader(TEMPLATES["operations"]).defaults == {"planned_start": None, "planned_end": None, "due": None}
+    times = {"planned_start": None, "planned_end": None, "due": None}
+    assert RowReader(TEMPLATES["operations"]).defaults == {**times, "tolerance_percent": 0}

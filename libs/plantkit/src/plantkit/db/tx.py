@@ -69,6 +69,7 @@ class Tx:
         self._aggregates: list[Aggregate] = []
         self._made: list[Row] = []
         self._holds: list[Hold] = []
+        self._met: set[str] = set()
         self.said: list[Said] = []
 
     async def begin(self) -> None:
@@ -145,6 +146,15 @@ class Tx:
     def because_of(self, event_id: str) -> None:
         """What this command tells was made necessary by that event: its `causationid`."""
         self.origin = replace(self.origin, causation_id=event_id)
+
+    def meets(self, entity: type[Row]) -> None:
+        """A new row of `entity` is made because there was none. Where somebody else was faster, the runner has the
+        command run again, which then finds theirs.
+        """
+        self._met.add(entity.__tablename__)
+
+    def has_met(self, taken: asyncpg.UniqueViolationError) -> bool:
+        return taken.table_name in self._met
 
     def hold(self, field: str, target: Column[Any], value: Any) -> None:
         """`field` of this change refers to a row that must be there, not archived, and stay so until it is committed.

@@ -46,6 +46,7 @@ async def create(tx: Tx, order: Create) -> Archivable:
     row = tx.new(order.resource.row, archived_at=None, **_values(order.fields), **signed)
     await _check(tx, order.resource, None, row)
     order.resource.tell(row, Change.CREATED)
+    await _follow(tx, order.resource, row, Change.CREATED)
     return row
 
 
@@ -64,20 +65,24 @@ async def update(tx: Tx, order: Update) -> Archivable:
         setattr(row, name, value)
     await _check(tx, resource, before, row, changed)
     resource.tell(row, Change.UPDATED)
+    await _follow(tx, resource, row, Change.UPDATED)
     return row
 
 
 async def archive(tx: Tx, order: On) -> Archivable:
+    await _hold(tx, order)
     row = await _present(tx, order, lock=True)
     order.match.check(row.version)
     await refuse_in_use(tx, row)
     row.archived_at = tx.now
     order.resource.tell(row, Change.ARCHIVED)
+    await _follow(tx, order.resource, row, Change.ARCHIVED)
     return row
 
 
 async def restore(tx: Tx, order: On) -> Archivable:
     """One that is not archived stays as it is, and nothing is told. The version is checked where it is named."""
+    await _hold(tx, order)
     row = await tx.maybe(order.resource.row, lock=True, **order.key)
     if row is None:
         raise order.resource.not_found(order.key)
@@ -88,7 +93,18 @@ async def restore(tx: Tx, order: On) -> Archivable:
     row.archived_at = None
     require_references(tx, row)
     order.resource.tell(row, Change.RESTORED)
+    await _follow(tx, order.resource, row, Change.RESTORED)
     return row
+
+
+async def _hold(tx: Tx, order: On) -> None:
+    if order.resource.along is not None:
+        await order.resource.along.hold(tx, order.key)
+
+
+async def _follow(tx: Tx, resource: AnyResource, row: Archivable, change: Change) -> None:
+    if resource.along is not None:
+        await resource.along.follow(tx, row, change)
 
 
 async def _present(tx: Tx, order: On, *, lock: bool = False) -> Archivable:

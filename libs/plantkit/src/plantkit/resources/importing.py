@@ -170,11 +170,24 @@ class Importer:
         return found
 
     async def _write(self, tx: Tx, writer: Pen, sent: Sent, verdicts: Verdicts) -> None:
+        """What changes along goes first, because the rows refer to it."""
         crash.point("import.mid_batch")
+        await self._write_along(tx, writer, sent, verdicts.along)
         told = [fact for rows in verdicts.changed async for fact in self._facts(tx, sent, rows)]
         if told:
             await writer.write(_writes(verdicts), Copies(rows=verdicts.created, told=told, now=tx.now))
             verdicts.let_go()
+
+    async def _write_along(self, tx: Tx, writer: Pen, sent: Sent, rows: Sequence[Aggregate]) -> None:
+        if not rows:
+            return
+        by_fact = groupby(sorted(rows, key=_fact), key=_fact)
+        told = [fact for _, group in by_fact async for fact in self._facts(tx, sent, list(group))]
+        writes = Writes()
+        for row in rows:
+            target: dict[Any, list[Any]] = writes.updated if row.base_version else writes.inserted
+            target.setdefault(table_of(row), []).append(row)
+        await writer.write(writes, Copies(rows=(), told=told, now=tx.now))
 
     async def _facts(self, tx: Tx, sent: Sent, rows: Sequence[Aggregate]) -> AsyncIterator[dict[str, Any]]:
         """Rows of the outbox: each fact names the row of the sheet that made it happen."""
@@ -223,6 +236,10 @@ def _writes(verdicts: Verdicts) -> Writes:
     if verdicts.updated:
         writes.updated[table_of(verdicts.updated[0])] = [*verdicts.updated]
     return writes
+
+
+def _fact(row: Aggregate) -> str:
+    return row.told[0].type
 
 
 def _require_all(found: Iterable[Verdicts]) -> None:

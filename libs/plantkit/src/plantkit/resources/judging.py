@@ -8,17 +8,16 @@ import asyncpg
 
 from plantkit.db.holds import Hold
 from plantkit.db.holds import unknown as unknown_reference
-from plantkit.db.row import Values
+from plantkit.db.row import Aggregate, Values
 from plantkit.db.structured import mentions
 from plantkit.db.tx import Tx
 from plantkit.errors import Forbidden
-from plantkit.resources import stock
 from plantkit.resources.errors import Archived
 from plantkit.resources.incoming import Incoming, RowReader
 from plantkit.resources.resource import Archivable, Resource, Source
-from plantkit.resources.stock import Known
+from plantkit.resources.stock import Known, Stock, stock
 from plantkit.resources.target import Target
-from plantkit.resources.verdict import Changed, Judge, Present, by_row
+from plantkit.resources.verdict import Changed, Judge, by_row
 from takt_contracts.resource import Change, Fields
 from takt_contracts.roles import Role
 from takt_contracts.template import ImportTemplate
@@ -40,9 +39,8 @@ class ResourceTarget:
         return self._target.reader
 
     async def judges(self, tx: Tx, batches: Sequence[Incoming], *, lock: bool, hold: bool) -> list[Judge]:
-        there = await stock.present(tx, self._target, batches, lock=lock)
-        known = await stock.known(tx, self._target, batches, hold=hold)
-        return [ResourceJudge(tx, self._target, incoming, there, known) for incoming in batches]
+        there = await stock(tx, self._target, batches, lock=lock, hold=hold)
+        return [ResourceJudge(tx, self._target, incoming, there) for incoming in batches]
 
     def is_another_rule(self, taken: asyncpg.UniqueViolationError) -> bool:
         return self._target.is_another_rule(taken)
@@ -59,15 +57,16 @@ class _Changed(Changed):
 class ResourceJudge(Judge):
     """Judges rows by the resource's fields, references, rules and openings."""
 
-    def __init__(self, tx: Tx, target: Target, incoming: Incoming, present: Present, known: Known) -> None:
-        super().__init__(incoming, present, self._ask_rules if target.asking_rules else None)
+    def __init__(self, tx: Tx, target: Target, incoming: Incoming, there: Stock) -> None:
+        super().__init__(incoming, there.present, self._ask_rules if target.asking_rules else None)
+        self._along = there.along
         self._tx = tx
         self._target = target
         self._resource = target.resource
         self._source = Source(f"import {incoming.batch.import_id}", incoming.batch.uploaded_by)
         self._given = by_row([name for name in incoming.columns if name not in target.opening], incoming)
         self._brought = by_row([name for name in incoming.columns if name in target.opening], incoming)
-        self._unknown = _unknown(target, incoming, known)
+        self._unknown = _unknown(target, incoming, there.known)
 
     def refuse_strangers(self) -> None:
         write = self._resource.write
@@ -86,6 +85,14 @@ class ResourceJudge(Judge):
         taken = None if opening is None or not brought else opening.take_over(self._tx, row, brought, self._source)
         self._resource.tell(row, Change.CREATED, **({} if taken is None else taken.facts))
         return _Changed(row, Change.CREATED, None if taken is None else taken.part, after=after)
+
+    def join(self, found: Changed) -> Aggregate | None:
+        if self._along is None or found.change is not Change.CREATED:
+            return None
+        return self._along.join(found.row)
+
+    def changed_along(self) -> Sequence[Aggregate]:
+        return () if self._along is None else self._along.changed()
 
     def meet(self, place: int, now: Values) -> Changed | None:
         if now["archived_at"] is not None:

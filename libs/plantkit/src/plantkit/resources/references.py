@@ -38,6 +38,9 @@ IN_USE = "in_use"
 Without it every row does that is not archived.
 """
 
+WHOLE = "whole"
+"""Key of a foreign key's `info`: it names what the row is a part of, which `Resource.along` looks after."""
+
 
 def require_references(tx: Tx, row: Aggregate, names: Collection[str] | None = None) -> None:
     """Every foreign key of `row` (or those in `names`) has to find something that is not archived, and keeps it so.
@@ -79,7 +82,8 @@ def references(table: Table) -> tuple[tuple[Column[Any], Column[Any]], ...]:
     What several columns refer to together is left to the constraint, which answers for archived ones too.
     """
     single = (key for key in table.foreign_keys if key.constraint is not None and len(key.constraint.columns) == 1)
-    pairs = ((key.parent, key.column) for key in single if "archived_at" in key.column.table.c)
+    held = (key for key in single if WHOLE not in key.info)
+    pairs = ((key.parent, key.column) for key in held if "archived_at" in key.column.table.c)
     return tuple(sorted(pairs, key=lambda pair: str(pair[0].name)))
 
 

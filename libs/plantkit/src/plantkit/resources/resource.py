@@ -1,6 +1,6 @@
 """A resource, declared once: its contract, its table, who may write it. All else is derived from these."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -79,14 +79,37 @@ class Opening(Protocol):
         """Raises DomainError where something else is brought than is there now."""
 
 
+class Along(Protocol):
+    """What changes along with a row, in the same command: the whole that it is a part of, or the parts of a whole."""
+
+    async def hold(self, tx: Tx, key: Mapping[str, Any]) -> None:
+        """Lock what will change, before the row itself is locked: everybody locks in the same order."""
+
+    async def follow(self, tx: Tx, row: Any, change: Change) -> None:
+        """The row has changed and told it. Raises DomainError."""
+
+    async def gather(self, tx: Tx, keys: Iterable[Sequence[Any]], *, hold: bool) -> "Gathered | None":
+        """The same for rows of an import, with these keys; None where nothing changes along."""
+
+
+class Gathered(Protocol):
+    """What changes along with the new rows of an import."""
+
+    def join(self, row: Any) -> "Archivable":
+        """What changes along with a new row. Raises DomainError."""
+
+    def changed(self) -> Sequence["Archivable"]:
+        """What has changed since this was asked before: new ones too, each with one fact."""
+
+
 @dataclass(frozen=True, eq=False)
 class Resource(Generic[F, S]):
     """What a resource is. Foreign keys and users are read from the tables; there are no switches.
 
     When a resource needs a verb of its own it leaves the catalog and becomes a slice. Such a slice tells each change by
     a fact of its own (`facts`), may compose a field of several columns (`parts`), names what its lists filter and sort
-    by where that is not everything (`compared`), and says what the columns mean that only a workbook brings along
-    (`opening`). Each resource is a target of imports as it is.
+    by where that is not everything (`compared`), says what the columns mean that only a workbook brings along
+    (`opening`), and what changes along with it (`along`). Each resource is a target of imports as it is.
     """
 
     contract: ResourceContract[F, S]
@@ -98,6 +121,7 @@ class Resource(Generic[F, S]):
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compared: tuple[str, ...] = ()
     opening: Opening | None = None
+    along: Along | None = None
 
     def __post_init__(self) -> None:
         """Refuse at import what would fail in production."""

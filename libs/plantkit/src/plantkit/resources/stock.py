@@ -1,6 +1,7 @@
 """What is there already, read in sets: rows by business key, and what they refer to."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,11 +12,33 @@ from plantkit.db.structured import as_read, mentions
 from plantkit.db.tx import Tx
 from plantkit.db.writer import loose
 from plantkit.resources.incoming import Incoming
+from plantkit.resources.resource import Gathered
 from plantkit.resources.target import Target
 from plantkit.resources.verdict import Present
 
 Known = Mapping[str, frozenset[Any]]
 """By referring column, or column and field of a list: the values that may be referred to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """All that rows of a resource are judged against. `along` is what changes along with new ones."""
+
+    present: Present
+    known: Known
+    along: Gathered | None
+
+
+async def stock(tx: Tx, target: Target, batches: Sequence[Incoming], *, lock: bool, hold: bool) -> Stock:
+    """`hold` keeps what is referred to and what changes along until the commit, `lock` the rows themselves.
+
+    What changes along is held before the rows are, as every command does.
+    """
+    changes = target.resource.along
+    keys = {key for incoming in batches for key in incoming.keys}
+    along = None if changes is None else await changes.gather(tx, keys, hold=hold)
+    there = await present(tx, target, batches, lock=lock)
+    return Stock(there, await known(tx, target, batches, hold=hold), along)
 
 
 async def present(tx: Tx, target: Target, batches: Iterable[Incoming], *, lock: bool) -> Present:

@@ -52,6 +52,7 @@ class Verdicts:
     updated: list[Aggregate] = field(default_factory=list)
     divided: list[Aggregate] = field(default_factory=list)
     parts: list[Row] = field(default_factory=list)
+    along: Sequence[Aggregate] = ()
 
     @classmethod
     def of(cls, incoming: Incoming) -> Self:
@@ -213,10 +214,26 @@ class Judge(ABC):
                     continue
                 if self._ask is not None:
                     await self._ask(found)
+                self._join(place, found)
                 self._keep(place, found)
             except DomainError as refusal:
                 self._found.refuse(place, refusal)
+        if self._batch.phase is Phase.COMMIT:
+            self._found.along = self.changed_along()
         return self._found
+
+    def join(self, found: Changed) -> Aggregate | None:
+        """What changes along with a row that is good, such as the whole it is a part of. Raises DomainError."""
+        return None
+
+    def changed_along(self) -> Sequence[Aggregate]:
+        """All that does so and has something to tell, each with one fact. Written before the rows."""
+        return ()
+
+    def _join(self, place: int, found: Changed) -> None:
+        along = self.join(found)
+        if along is not None:
+            vars(along)[_CAUSE] = self._incoming.number(place)
 
     def _row(self, place: int) -> Changed | None:
         """How the row changes what is there, or None. Raises DomainError."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from operations.production import booked
+from operations.production import booked, whole
 from operations.production.errors import (
     AlreadyCorrected,
     CorrectionOfCorrection,
@@ -113,12 +113,14 @@ async def _claimed_beside(tx: Tx, at: OnOperation, beside: Beside) -> tuple[Oper
 
 async def start_operation(tx: Tx, cmd: StartOperation) -> Operation:
     """Who is named is checked and stays there; what it takes must be named."""
+    order = await whole.held(tx, cmd.order_no)
     operation, around = await _claimed_beside(tx, cmd, BEFORE)
     operation.start(around)
     if cmd.employee is None:
         require_qualified(operation.qualification, None, at=tx.now)
     for wanted in cmd.timers:
         await open_timer(tx, operation, wanted)
+    await whole.settle(tx, operation, order)
     return operation
 
 
@@ -134,6 +136,7 @@ async def report_quantity(tx: Tx, cmd: ReportQuantity) -> Operation:
 
 
 async def correct_entry(tx: Tx, cmd: CorrectEntry) -> Operation:
+    await whole.require_open(tx, cmd.order_no)
     operation, around = await _claimed_beside(tx, cmd, AROUND)
     wrong = await _wrong_entry(tx, operation, cmd.entry_id)
     change = {name: getattr(cmd, name) - getattr(wrong, name) for name in ("good", "scrap", "rework")}
@@ -185,17 +188,21 @@ async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
 
 
 async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
+    order = await whole.held(tx, cmd.order_no)
     operation = await _claimed(tx, cmd)
     await require_recorded(tx, operation)
     await close_timers(tx, operation)
     operation.finish()
+    await whole.settle(tx, operation, order)
     return operation
 
 
 async def cancel_operation(tx: Tx, cmd: CancelOperation) -> Operation:
+    order = await whole.held(tx, cmd.order_no)
     operation = await _claimed(tx, cmd)
     await close_timers(tx, operation)
     operation.cancel(cmd.reason)
+    await whole.settle(tx, operation, order)
     return operation
 
 

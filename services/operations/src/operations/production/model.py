@@ -28,7 +28,7 @@ from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, c
 from plantkit.db.constraints import TRIGGERS
 from plantkit.db.structured import Structured
 from plantkit.errors import DomainError
-from plantkit.resources.references import IN_USE
+from plantkit.resources.references import IN_USE, WHOLE
 from plantkit.resources.resource import Archivable
 from takt_contracts.event import Event
 from takt_contracts.operations.production import (
@@ -104,7 +104,7 @@ class Operation(Archivable, Aggregate):
         {"comment": "The steps of work orders", "info": {IN_USE: f"status NOT IN ({_FINAL})", TRIGGERS: _TRIGGERS}},
     )
 
-    order_no: Mapped[str] = mapped_column(String(40))
+    order_no: Mapped[str] = mapped_column(String(40), ForeignKey("operations.work_orders.order_no", info={WHOLE: True}))
     operation_no: Mapped[str] = mapped_column(String(40))
     workplace: Mapped[str] = mapped_column(String(40), ForeignKey("operations.workplaces.code"))
     item: Mapped[str] = mapped_column(String(40), ForeignKey("operations.items.code"))

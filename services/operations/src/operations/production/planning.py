@@ -3,6 +3,7 @@
 from operations.production.errors import DueBeforeStart, EndsBeforeStart, NothingDesired
 from operations.production.model import LISTED_BY, Operation
 from operations.production.opening import OperationsOpening
+from operations.production.whole import PartOfOrder
 from plantkit.db.tx import Tx
 from plantkit.resources.resource import Resource
 from takt_contracts.operations.production import (
@@ -54,4 +55,5 @@ OPERATIONS = Resource(
     parts={"hold": ("hold_kind", "hold_reason")},
     compared=LISTED_BY,
     opening=OperationsOpening(),
+    along=PartOfOrder(),
 )

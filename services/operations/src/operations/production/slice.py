@@ -2,8 +2,11 @@
 
 from operations.production import history, recording, routes, timing
 from operations.production.planning import OPERATIONS
+from operations.production.routing import WORK_ORDERS
 from plantkit.slice import Slice
 
 SLICE = Slice(
-    name="production", resources=(OPERATIONS,), routers=(routes.router, history.router, timing.router, recording.router)
+    name="production",
+    resources=(WORK_ORDERS, OPERATIONS),
+    routers=(routes.router, history.router, timing.router, recording.router),
 )
