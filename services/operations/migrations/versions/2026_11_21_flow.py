@@ -4,11 +4,9 @@ Why:    one order's operations are one flow (ADR 19): none processes more than t
 Phase:  expand. An older version that runs beside it writes neither corrections nor counters; its reports and starts are
         held to the flow too.
 Locks:  operations and ledger exclusively, for catalogue changes; two small indexes. Gives up after 3 s rather than
-        queue behind a long read. `due_after_start` binds new writes only: an old row may be due before its start.
+        queue behind a long read. Stops where an operation is due before its planned start: clear one of them first.
 Undo:   drops columns and rules; what corrections and counters said of themselves is lost, the sums stay.
 """
-
-from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -180,7 +178,7 @@ def _widen_operations() -> None:
     within = "qty_processed * 100 <= qty_desired * (100 + tolerance_percent)"
     _check("operations", "processed_is_within_desired", within)
     _check("operations", "tolerance_is_a_share", "tolerance_percent BETWEEN 0 AND 100")
-    _check("operations", "due_after_start", "due >= planned_start", postgresql_not_valid=True)
+    _check("operations", "due_after_start", "due >= planned_start")
 
 
 def _widen_ledger() -> None:
@@ -221,5 +219,5 @@ def _widen_ledger() -> None:
     )
 
 
-def _check(table: str, name: str, rule: str, **options: Any) -> None:
-    op.create_check_constraint(op.f(f"{table}_{name}_check"), table, rule, schema="operations", **options)
+def _check(table: str, name: str, rule: str) -> None:
+    op.create_check_constraint(op.f(f"{table}_{name}_check"), table, rule, schema="operations")

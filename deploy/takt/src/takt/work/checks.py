@@ -74,9 +74,10 @@ def locks() -> list[str]:
 
 
 def errors() -> list[str]:
-    from takt.work import errors_page
+    from takt.work import errors_page, transitions_page
 
-    return [*errors_page.incomplete(), *stale({errors_page.PAGE: errors_page.page()})]
+    pages = {errors_page.PAGE: errors_page.page(), transitions_page.PAGE: transitions_page.page()}
+    return [*errors_page.incomplete(), *stale(pages)]
 
 
 def schemas() -> list[str]:
@@ -109,12 +110,13 @@ def _snapshot() -> dict[Path, bytes]:
 
 
 def write_pages() -> list[Path]:
-    """docs/errors.md and docs/database.md, written anew."""
-    from takt.work import database_page, errors_page
+    """The pages in docs that are made of the product, written anew."""
+    from takt.work import database_page, errors_page, transitions_page
     from takt.work.schemas import migrated
 
     with migrated() as databases:
-        return _write({errors_page.PAGE: errors_page.page(), database_page.PAGE: database_page.page(databases)})
+        pages = {errors_page.PAGE: errors_page.page(), transitions_page.PAGE: transitions_page.page()}
+        return _write({**pages, database_page.PAGE: database_page.page(databases)})
 
 
 def stale(pages: Mapping[str, str]) -> list[str]:
@@ -141,7 +143,7 @@ CHECKS: Mapping[str, Check] = {  # the slowest first: two run at a time
     "types": _tool("-m", "mypy", *MEMBERS),
     "schemas and docs/database.md": schemas,
     "fences": _tool("-m", "takt.work.fences"),
-    "errors and docs/errors.md": errors,
+    "errors, docs/errors.md and docs/transitions.md": errors,
     "generated contracts": contracts,
     "format": _tool("-m", "ruff", "format", "--check", "."),
     "lint": _tool("-m", "ruff", "check", "--output-format=concise", "."),

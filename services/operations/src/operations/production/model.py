@@ -52,6 +52,16 @@ LISTED_BY = ("order_no", "workplace", "item", "status", "planned_start", "due")
 """What lists of operations filter and sort by: each has an index, because there are millions of operations."""
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
+TOLD = {
+    Action.START: OperationStarted,
+    Action.REPORT: OperationReported,
+    Action.CORRECT: OperationCorrected,
+    Action.HOLD: OperationHeld,
+    Action.RESUME: OperationResumed,
+    Action.FINISH: OperationFinished,
+    Action.CANCEL: OperationCancelled,
+}
+"""The fact that each action leaves."""
 _TRIGGERS = {
     "operations_steps_are_recorded_check": (
         StepsMissing,

@@ -1,0 +1,38 @@
+"""docs/transitions.md: every step that an operation can be seen to take, from the rules that allow it."""
+
+from collections.abc import Iterator
+
+from operations.production.model import TOLD
+from operations.production.rules import FINAL, moves
+from takt_contracts.operations.production import Status
+
+PAGE = "docs/transitions.md"
+_HEAD = """# Transitions of an operation
+
+Written by `takt docs` from the rules of production; do not edit.
+
+Each row is one event and what the operation is before and after it. What is not here does not happen, neither on the
+topic nor in the API. An operation that a workbook brings along is created in the status that it has there.
+
+| status | on hold | event | becomes | on hold |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in _rows())
+
+
+def _rows() -> Iterator[tuple[str, str, str, str, str]]:
+    for status in Status:
+        yield "-", "-", "created", status, "no"
+    for move in moves():
+        yield move.status, _said(move.is_held), TOLD[move.action].fact, move.becomes, _said(move.becomes_held)
+    for status in Status:
+        for held in ("no",) if status in FINAL else ("no", "yes"):
+            for fact in ("archived", "restored") if status in FINAL else ("updated", "archived", "restored"):
+                yield status, held, fact, status, held
+
+
+def _said(held: bool) -> str:
+    return "yes" if held else "no"
