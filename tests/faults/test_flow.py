@@ -1,4 +1,4 @@
-"""Sixteen client processes report and correct on three operations of one order: never above the ceiling, at any moment."""
+"""Sixteen client processes report and correct on three operations of one order: never above the ceiling, ever."""
 
 from collections import Counter
 from pathlib import Path

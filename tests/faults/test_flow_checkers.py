@@ -51,7 +51,7 @@ def test_a_trace_of_the_table_is_true_in_any_order_and_with_copies() -> None:
 def test_a_planted_trace_is_convicted(seen: list[Seen], reads: list[Seen], kind: str) -> None:
     verdict = traces.included(seen, reads, traces.published(PAGE))
 
-    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, {kind})
+    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, frozenset({kind}))
 
 
 def test_too_few_steps_are_no_proof() -> None:
@@ -78,7 +78,7 @@ def step(number: str, good: int, scrap: int = 0, **other: object) -> Step:
 def test_a_planted_moment_is_convicted(moment: list[Step], kind: str) -> None:
     verdict = flow.within([[step("10", 50)], moment])
 
-    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, {kind})
+    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, frozenset({kind}))
 
 
 def test_what_was_handed_over_may_be_processed_to_the_piece() -> None:
@@ -109,5 +109,5 @@ def entry(number: int, corrects: int | None = None, operation: str = "10") -> En
 def test_a_planted_correction_is_convicted(entries: list[Entry], kind: str) -> None:
     verdict = flow.corrections(entries)
 
-    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, {kind})
+    assert (verdict.truth, verdict.kinds) == (Truth.FALSE, frozenset({kind}))
     assert flow.corrections([entry(1), entry(2, 1)]).truth is Truth.TRUE

@@ -73,8 +73,8 @@ class BusyOrder:
             for plural in ("workplaces", "items"):
                 await _must(client, f"/{plural}", {"code": code, "name": "Flow"}, code)
             for number in _NUMBERS:
-                key = {"order_no": self.plant.name, "operation_no": number, "workplace": code, "item": code}
-                await _must(client, "/operations", {**key, "qty_desired": str(self.desired)}, number)
+                planned = {"order_no": self.plant.name, "operation_no": number, "workplace": code, "item": code}
+                await _must(client, "/operations", {**planned, "qty_desired": str(self.desired)}, number)
             for key in self.keys:
                 await _must(client, f"/operations/{key}/start", {}, f"start-{key}")
                 await _must(client, f"/operations/{key}/report", {"good": "1"}, f"report-{key}")

@@ -60,9 +60,13 @@ class Shop:
         await self._must(f"{address}/api/v1/items", {"code": code, "name": "Faulty part"})
         await asyncio.gather(*(self._plan(address, key) for key in [*self.keys, self.idle]))
 
+    async def plan(self, address: str, keys: Sequence[str]) -> None:
+        """Operations that nobody has started."""
+        await asyncio.gather(*(self._must(f"{address}/api/v1/operations", self._planned(key)) for key in keys))
+
     async def _plan(self, address: str, key: str) -> None:
         order, _, number = key.partition("/")
-        await self._must(f"{address}/api/v1/operations", self._planned(key))
+        await self.plan(address, [key])
         if key != self.idle:
             await self._must(f"{address}/api/v1/operations/{key}/start", {}, f"start-{order}-{number}")
 

@@ -11,6 +11,7 @@ from plantkit.ids import new_id
 
 Plan = Callable[..., Awaitable[dict[str, Any]]]
 Act = Callable[..., Awaitable[httpx.Response]]
+Chain = Callable[..., Awaitable[list[dict[str, Any]]]]
 _NUMBERS = count(1)
 
 
@@ -59,7 +60,7 @@ def act(client: httpx.AsyncClient) -> Act:
 
 
 @pytest.fixture
-async def chain(plan: Plan) -> Callable[..., Awaitable[list[dict[str, Any]]]]:
+async def chain(plan: Plan) -> Chain:
     """`await chain(2, qty_desired="100")` makes an order of so many released operations, one after the other."""
 
     async def make(length: int, **fields: Any) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """One order's operations are one flow: none processes more than the one before has handed over."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -11,9 +10,8 @@ import pytest
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.watch import nothing_written
 
-from .conftest import Act, Plan, at
+from .conftest import Act, Chain, Plan, at
 
-Chain = Callable[..., Awaitable[list[dict[str, Any]]]]
 BOOK = """
 WITH o AS (
     UPDATE operations SET entries = entries + 1, qty_good = qty_good + {more}, qty_processed = qty_processed + {more}

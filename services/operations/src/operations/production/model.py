@@ -1,5 +1,6 @@
 """An operation, and the constraints that hold when every rule above them has a bug."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -36,6 +37,7 @@ from takt_contracts.operations.production import (
     HoldKind,
     OperationCancelled,
     OperationCorrected,
+    OperationEvent,
     OperationFinished,
     OperationHeld,
     OperationReported,
@@ -52,7 +54,7 @@ LISTED_BY = ("order_no", "workplace", "item", "status", "planned_start", "due")
 """What lists of operations filter and sort by: each has an index, because there are millions of operations."""
 _STATUSES = ", ".join(f"'{status}'" for status in Status)
 _FINAL = ", ".join(f"'{status}'" for status in sorted(FINAL))
-TOLD = {
+TOLD: Mapping[Action, type[OperationEvent]] = {
     Action.START: OperationStarted,
     Action.REPORT: OperationReported,
     Action.CORRECT: OperationCorrected,
