@@ -13,11 +13,20 @@ from tests.faults.harness.busy_order import BusyOrder, seen, step, told
 from tests.faults.harness.judging import TOPICS
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.reports import convicts, passes
+from tests.faults.harness.shop import Shop
 
 pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long, pytest.mark.timeout(580)]
 CLIENTS = 16
 PAGE = Path(__file__).parents[2] / "docs" / "transitions.md"
 Ends = dict[TopicPartition, int]
+
+
+async def served(plant: Plant, shop: Shop) -> list[str]:
+    """Two services that answer."""
+    addresses = [plant.service("api", "relay")[1], plant.service("api")[1]]
+    for address in addresses:
+        await shop.ready(address)
+    return addresses
 
 
 async def judged(plant: Plant, order: BusyOrder, since: Ends, *, least: int) -> list[Verdict]:
@@ -42,9 +51,9 @@ def refused_by_the_ceiling(answers: Counter[str]) -> int:
     return sum(answers[name] for name in names)
 
 
-async def test_ten_thousand_reports_never_pass_the_ceiling(plant: Plant, log_ends: Ends) -> None:
+async def test_ten_thousand_reports_never_pass_the_ceiling(plant: Plant, shop: Shop, log_ends: Ends) -> None:
     order = BusyOrder(plant, desired=5_500)
-    addresses = [plant.service("api", "relay")[1], plant.service("api")[1]]
+    addresses = await served(plant, shop)
     await order.open(addresses[0])
     async with tables.lock_waits(plant) as waits, order.watched(addresses[0]):
         answers = await order.work(addresses, clients=CLIENTS, commands=660, corrections_percent=5)
@@ -56,12 +65,12 @@ async def test_ten_thousand_reports_never_pass_the_ceiling(plant: Plant, log_end
     passes([guard, *await judged(plant, order, log_ends, least=1_000)])
 
 
-async def test_a_ceiling_that_is_checked_without_a_lock_is_convicted(plant: Plant, log_ends: Ends) -> None:
+async def test_a_ceiling_that_is_checked_without_a_lock_is_convicted(plant: Plant, shop: Shop, log_ends: Ends) -> None:
     """Without the triggers the rule looks at the operation before, and nobody holds what it saw."""
     async with tables.superuser(plant) as connection:
         await connection.execute("ALTER TABLE operations DISABLE TRIGGER keep_flow")
     order = BusyOrder(plant, desired=5_500)
-    addresses = [plant.service("api", "relay")[1], plant.service("api")[1]]
+    addresses = await served(plant, shop)
     await order.open(addresses[0])
     async with order.watched(addresses[0]):
         await order.work(addresses, clients=CLIENTS, commands=120, corrections_percent=30)

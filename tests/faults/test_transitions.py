@@ -78,6 +78,7 @@ async def test_no_operation_is_seen_beside_the_published_table(
     replicas = [plant.service("api", "relay")[1] for _ in range(2)]
     await shop.open(replicas[0])
     await shop.plan(replicas[0], keys := [f"{plant.name}-{number:04}/0010" for number in range(OBJECTS)])
+    await shop.ready(replicas[1])
     await shop.close()
     crowd = Crowd(plant, keys, replicas)
     await crowd.act()

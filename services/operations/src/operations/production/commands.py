@@ -19,7 +19,7 @@ from operations.production.flow import AROUND, BEFORE, neighbours
 from operations.production.ledger import LedgerRow
 from operations.production.model import Operation
 from operations.production.qualifying import require_qualified
-from operations.production.rules import Neighbours, continues
+from operations.production.rules import Neighbours, continues, shown
 from operations.production.stepping import record_step, require_recorded
 from operations.production.timers import Wanted, close_timers, open_timer, stop_timer
 from plantkit.db.tx import Beside, Tx
@@ -156,8 +156,8 @@ def _entry(tx: Tx, operation: Operation, kind: EntryKind, change: dict[str, Deci
 
 async def _require_counter(tx: Tx, operation: Operation, start: Decimal, *, has_reason: bool) -> None:
     stood_at = await booked.counter_of(tx, operation.id)
-    if not continues(start=start, stood_at=stood_at, has_reason=has_reason):
-        detail = f"It stood at {stood_at:f}, and would begin at {start:f}."
+    if stood_at is not None and not continues(start=start, stood_at=stood_at, has_reason=has_reason):
+        detail = f"It stood at {shown(stood_at)}, and would begin at {shown(start)}."
         raise at_field("counter_start", CounterDoesNotContinue, detail)
 
 

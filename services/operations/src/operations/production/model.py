@@ -25,7 +25,7 @@ from operations.production.errors import (
     at_field,
 )
 from operations.production.ledger import QUANTITY, LedgerRow
-from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, ceiling, room_left
+from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, ceiling, room_left, shown
 from plantkit.db.constraints import TRIGGERS
 from plantkit.db.structured import Structured
 from plantkit.errors import DomainError
@@ -208,7 +208,7 @@ class Operation(Archivable, Aggregate):
     def _require_room(self, entry: LedgerRow, around: Neighbours) -> None:
         if self.qty_processed > self.ceiling:
             raise self._no_room(entry, OverDesired, self.ceiling, "desired")
-        if around.handed_over is None:
+        if around.handed_over is None or self.status == Status.CANCELLED:
             return
         most = ceiling(around.handed_over, self.tolerance_percent)
         if self.qty_processed > most:
@@ -218,13 +218,15 @@ class Operation(Archivable, Aggregate):
         self, entry: LedgerRow, error: type[OverDesired | OverHandedOver], most: Decimal, what: str
     ) -> DomainError:
         left = room_left(ceiling=most, processed=self.qty_processed - entry.processed)
-        detail = f"{entry.processed:f} would be booked, but only {left:f} of {most:f} {what} are left."
+        detail = f"{shown(entry.processed)} would be booked, but only {shown(left)} of {shown(most)} {what} are left."
         return at_field("good" if entry.good > 0 else "scrap", error, detail)
 
     def _require_cover(self, around: Neighbours) -> None:
         most = ceiling(self.qty_good, around.consumer_tolerance_percent)
         if self.status != Status.CANCELLED and around.consumed > most:
-            detail = f"{around.consumed:f} are processed by the operation after; {most:f} would be handed over to it."
+            detail = (
+                f"The operation after has processed {shown(around.consumed)}; {shown(most)} would be handed over to it."
+            )
             raise at_field("good", ConsumedDownstream, detail)
 
     def hold_back(self, hold: Hold) -> None:

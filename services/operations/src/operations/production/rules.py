@@ -85,8 +85,13 @@ class Neighbours:
     consumer_tolerance_percent: Decimal = Decimal(0)
 
 
-def continues(*, start: Decimal, stood_at: Decimal | None, has_reason: bool) -> bool:
+def continues(*, start: Decimal, stood_at: Decimal, has_reason: bool) -> bool:
     """Whether a counter may begin here: where it stood, or with a reason further on or, after a reset, at 0."""
-    if stood_at is None or start == stood_at:
+    if start == stood_at:
         return True
     return has_reason and (start > stood_at or start == 0)
+
+
+def shown(quantity: Decimal) -> str:
+    """As a person writes it: 2, not 2.000000."""
+    return f"{quantity.normalize():f}"
