@@ -171,7 +171,7 @@ async def test_verify_passes_and_convicts_what_is_done_to_the_tables(
 
 TOUCHED = {
     "UPDATE audit_chain SET actor = 'somebody' WHERE stream = 'versions' AND seq = 2": "versions, entry 2: actor",
-    "UPDATE audit_chain SET link = replace(link, 'quality', 'quantity') WHERE stream = 'versions' AND seq = 1":
+    "UPDATE audit_chain SET link = replace(link, 'version', 'vision') WHERE stream = 'versions' AND seq = 1":
         "versions, entry 1",
     "DELETE FROM audit_chain WHERE stream = 'versions' AND seq = 1": "versions, entry 1: missing",
     "DELETE FROM audit_chain WHERE stream = 'versions'": "versions, entry 1: missing",
