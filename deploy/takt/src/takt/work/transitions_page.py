@@ -13,6 +13,7 @@ Written by `takt docs` from the rules of production; do not edit.
 
 Each row is one event and what the operation is before and after it. What is not here does not happen, neither on the
 topic nor in the API. An operation that a workbook brings along is created in the status that it has there.
+Events about timers and steps are left out, as they change neither.
 
 | status | on hold | event | becomes | on hold |
 |---|---|---|---|---|
