@@ -81,8 +81,10 @@ async def test_an_imported_entry_is_by_who_sent_the_workbook(client, imports, bo
 
 
 async def test_an_operation_that_does_not_exist_is_refused_with_both_fields(client, body, database):
+    await client.post("/api/v1/work-orders", json={"order_no": "WO-KNOWN"})
+    sent = {**body, "order_no": "WO-KNOWN", "operation_no": "0099"}
     async with nothing_written(database, "workshop_entries", told="resource.unknown-reference"):
-        reply = await client.post("/api/v1/workshop-entries", json={**body, "order_no": "NO", "operation_no": "0010"})
+        reply = await client.post("/api/v1/workshop-entries", json=sent)
     assert reply.status_code == 422
     assert {error["pointer"] for error in reply.json()["errors"]} == {"/order_no", "/operation_no"}
 

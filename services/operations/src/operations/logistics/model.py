@@ -107,7 +107,7 @@ class TransportOrder(Archivable, Aggregate):
     service: Mapped[str] = mapped_column(String(200))
     priority: Mapped[int] = mapped_column(Integer)
     terminal: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.terminals.code"))
-    order_no: Mapped[str | None] = mapped_column(String(40))
+    order_no: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.work_orders.order_no"))
     inbound_departure: Mapped[datetime | None]
     eta: Mapped[datetime | None]
     etd: Mapped[datetime | None]

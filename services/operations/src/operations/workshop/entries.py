@@ -37,7 +37,7 @@ class WorkshopEntryRow(Archivable, Authored, Aggregate):
 
     no: Mapped[str] = mapped_column(String(40))
     machine: Mapped[str] = mapped_column(String(40), ForeignKey("operations.machines.code"))
-    order_no: Mapped[str | None] = mapped_column(String(40))
+    order_no: Mapped[str | None] = mapped_column(String(40), ForeignKey("operations.work_orders.order_no"))
     operation_no: Mapped[str | None] = mapped_column(String(40))
     profile: Mapped[UUID | None]
     profile_version: Mapped[int | None] = mapped_column(BigInteger)
