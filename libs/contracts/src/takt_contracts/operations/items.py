@@ -1,13 +1,14 @@
 """Items: what is made, moved or used up (a material definition)."""
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from takt_contracts.resource import Fields, ResourceChanged, ResourceContract, Stored
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, Flag, Name, OperationNo, Quantity, Unit
+from takt_contracts.scalars import Code, Flag, Name, OperationNo, Quantity, Unit, Version
 
 
 class RoutingStep(BaseModel):
@@ -52,7 +53,10 @@ class ItemFields(Fields):
 
 
 class Item(ItemFields, Stored):
-    """An item as everyone reads it."""
+    """An item as everyone reads it. `profile` holds for its operations that have none of their own."""
+
+    profile: UUID | None = Field(None, description="Process profile: id of the record.", examples=[None])
+    profile_version: Version | None = Field(None, examples=[None])
 
 
 class ItemChanged(ResourceChanged[Item]):

@@ -13,7 +13,17 @@ from takt_contracts.event import Event
 from takt_contracts.operations.steps import StepRecord, Steps
 from takt_contracts.resource import Fields, ResourceContract, Stored
 from takt_contracts.roles import Role
-from takt_contracts.scalars import Code, Name, OperationNo, OrderNo, Percent, Quantity, QuantityChange, UtcDatetime
+from takt_contracts.scalars import (
+    Code,
+    Name,
+    OperationNo,
+    OrderNo,
+    Percent,
+    Quantity,
+    QuantityChange,
+    UtcDatetime,
+    Version,
+)
 
 NOTHING = Decimal(0)
 
@@ -119,6 +129,8 @@ class Operation(OperationFields, Stored):
     qty_rework: Quantity = Field(NOTHING, examples=["0"])
     status: Status = Status.RELEASED
     hold: Hold | None = None
+    profile: UUID | None = Field(None, description="Its own process profile: id of the record.", examples=[None])
+    profile_version: Version | None = Field(None, examples=[None])
 
 
 OPERATION = ResourceContract(

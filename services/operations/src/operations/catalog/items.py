@@ -1,9 +1,12 @@
 """Items: what the service keeps of them."""
 
-from sqlalchemy import Index, String, UniqueConstraint
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Aggregate
+from operations.profiles.model import bound_profile
 from plantkit.db.structured import Structured
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.operations.items import ITEM, RoutingStep
@@ -16,6 +19,7 @@ class ItemRow(Archivable, Aggregate):
     __table_args__ = (
         UniqueConstraint("code"),
         Index(None, "category"),
+        *bound_profile(),
         Index(None, "routing", postgresql_using="gin", postgresql_ops={"routing": "jsonb_path_ops"}),
         {"comment": "What is made, moved or used up"},
     )
@@ -28,6 +32,8 @@ class ItemRow(Archivable, Aggregate):
     routing: Mapped[tuple[RoutingStep, ...]] = mapped_column(
         Structured(RoutingStep, refers={"workplace": "operations.workplaces.code"})
     )
+    profile: Mapped[UUID | None]
+    profile_version: Mapped[int | None] = mapped_column(BigInteger)
 
 
 ITEMS = Resource(ITEM, ItemRow, search=("code", "name", "category"))

@@ -1,6 +1,6 @@
 """The orders an operation takes on the shop floor: load, ask, return."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,12 +18,16 @@ from operations.production.errors import (
 from operations.production.flow import AROUND, BEFORE, neighbours
 from operations.production.ledger import LedgerRow
 from operations.production.model import Operation
+from operations.production.profiling import PROFILE, owed
 from operations.production.qualifying import require_qualified
 from operations.production.rules import Neighbours, continues, shown
 from operations.production.stepping import record_step, require_recorded
 from operations.production.timers import Wanted, close_timers, open_timer, stop_timer
+from operations.profiles.model import require_profile
+from plantkit.db.row import Values
 from plantkit.db.tx import Beside, Tx
 from takt_contracts.operations.production import EntryKind, Hold
+from takt_contracts.operations.steps import Step
 from takt_contracts.operations.timers import TimerKind
 
 
@@ -68,6 +72,12 @@ class RecordStep(OnOperation):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BindProfile(OnOperation):
+    profile: UUID | None
+    profile_version: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportQuantity(OnOperation):
     """Book what came out of an operation: good, scrap with its reason, rework. In the item's unit."""
 
@@ -106,9 +116,19 @@ async def _claimed(tx: Tx, at: OnOperation) -> Operation:
 
 
 async def _claimed_beside(tx: Tx, at: OnOperation, beside: Beside) -> tuple[Operation, Neighbours]:
-    key: dict[str, Any] = {"order_no": at.order_no, "operation_no": at.operation_no, "archived_at": None}
-    operation, read = await tx.claim_beside(Operation, beside, **key)
+    operation, read = await _read_beside(tx, at, beside)
     return operation, neighbours(read)
+
+
+async def _claimed_with_steps(tx: Tx, at: OnOperation) -> tuple[Operation, Sequence[Step]]:
+    """With its profile's steps, which belong to it as its own do."""
+    operation, read = await _read_beside(tx, at, PROFILE)
+    return operation, owed(operation, read)
+
+
+async def _read_beside(tx: Tx, at: OnOperation, beside: Beside) -> tuple[Operation, Values]:
+    key: dict[str, Any] = {"order_no": at.order_no, "operation_no": at.operation_no, "archived_at": None}
+    return await tx.claim_beside(Operation, beside, **key)
 
 
 async def start_operation(tx: Tx, cmd: StartOperation) -> Operation:
@@ -189,8 +209,8 @@ async def resume_operation(tx: Tx, cmd: OnOperation) -> Operation:
 
 async def finish_operation(tx: Tx, cmd: OnOperation) -> Operation:
     order = await whole.held(tx, cmd.order_no)
-    operation = await _claimed(tx, cmd)
-    await require_recorded(tx, operation)
+    operation, steps = await _claimed_with_steps(tx, cmd)
+    await require_recorded(tx, operation, steps)
     await close_timers(tx, operation)
     operation.finish()
     await whole.settle(tx, operation, order)
@@ -219,6 +239,13 @@ async def stop_time(tx: Tx, cmd: StopTimer) -> Operation:
 
 
 async def note_step(tx: Tx, cmd: RecordStep) -> Operation:
+    operation, steps = await _claimed_with_steps(tx, cmd)
+    record_step(tx, operation, steps, step=cmd.step, value=cmd.value, comment=cmd.comment)
+    return operation
+
+
+async def bind_profile(tx: Tx, cmd: BindProfile) -> Operation:
     operation = await _claimed(tx, cmd)
-    record_step(tx, operation, step=cmd.step, value=cmd.value, comment=cmd.comment)
+    await require_profile(tx, cmd.profile, cmd.profile_version)
+    operation.bind_profile(cmd.profile, cmd.profile_version)
     return operation

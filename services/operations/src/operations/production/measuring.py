@@ -14,12 +14,19 @@ _NUMBER: Final[TypeAdapter[Decimal]] = TypeAdapter(QuantityChange)
 _YES_NO: Final = ("yes", "no")
 
 
-def step_of(steps: Iterable[Step], code: str) -> Step:
-    """Raises UnknownStep."""
-    found = next((one for one in steps if one.step == code), None)
-    if found is None:
+def is_good(steps: Iterable[Step], code: str, value: str) -> bool:
+    """Whether a value is good for each step of this code: the operation's own, and that of its profile.
+
+    Raises UnknownStep, and ValueUnfit for a value of another kind or where the two are not in one unit.
+    """
+    found = [one for one in steps if one.step == code]
+    if not found:
         raise at_field("step", UnknownStep, f"The operation has no step {code}.")
-    return found
+    units = sorted({one.unit for one in found if one.unit is not None})
+    if len(units) > 1:
+        raise at_field("value", ValueUnfit, f"{code} is in {' and in '.join(units)}: step and profile differ.")
+    verdicts = [is_within(one, value) for one in found]
+    return all(verdicts)
 
 
 def is_within(step: Step, value: str) -> bool:
@@ -40,7 +47,7 @@ def choices_of(step: Step) -> Sequence[str]:
 
 def refuse_missing(steps: Iterable[Step], last: Mapping[str, bool]) -> None:
     """`last`: of each step that was recorded, whether its last value was within the limits. Raises StepsMissing."""
-    missing = [one.step for one in steps if one.required and not last.get(one.step, False)]
+    missing = list(dict.fromkeys(one.step for one in steps if one.required and not last.get(one.step, False)))
     if missing:
         raise StepsMissing(f"Not recorded within their limits: {', '.join(missing)}.", steps=missing)
 

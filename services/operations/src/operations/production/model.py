@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +27,7 @@ from operations.production.errors import (
 )
 from operations.production.ledger import QUANTITY, LedgerRow
 from operations.production.rules import FINAL, NEXT, WORK, Action, Neighbours, ceiling, room_left, shown
+from operations.profiles.model import bound_profile
 from plantkit.db.constraints import TRIGGERS
 from plantkit.db.structured import Structured
 from plantkit.errors import DomainError
@@ -47,6 +49,7 @@ from takt_contracts.operations.production import (
     OperationUpdated,
     Status,
 )
+from takt_contracts.operations.profiles import OperationProfileBound
 from takt_contracts.operations.steps import Step, StepRecord
 from takt_contracts.operations.timers import Timer
 
@@ -110,6 +113,7 @@ class Operation(Archivable, Aggregate):
             info={"error": DueBeforeStart, "detail": "The due date lies before the planned start."},
         ),
         CheckConstraint("version > 0", name="version_is_positive"),
+        *bound_profile(),
         *(Index(None, name, "order_no", "operation_no") for name in LISTED_BY if name != "order_no"),
         Index(None, "status", "due", "order_no", "operation_no"),
         Index(None, "workplace", "status", "planned_start"),
@@ -134,6 +138,8 @@ class Operation(Archivable, Aggregate):
     status: Mapped[str] = mapped_column(String(20), default=Status.RELEASED)
     hold_kind: Mapped[str | None] = mapped_column(String(20))
     hold_reason: Mapped[str | None] = mapped_column(String(200))
+    profile: Mapped[UUID | None]
+    profile_version: Mapped[int | None] = mapped_column(BigInteger)
     entries: Mapped[int] = mapped_column(BigInteger, default=0, comment="how many ledger entries it has")
 
     def __init__(self, **values: Any) -> None:
@@ -257,6 +263,13 @@ class Operation(Archivable, Aggregate):
         """Tell what was recorded of a step. The answer shows it beside the operation."""
         self.__dict__["recorded"] = recorded
         self.record(OperationStepRecorded, recorded=recorded)
+
+    def bind_profile(self, profile: UUID | None, version: int | None) -> None:
+        """Hold it to a version of a process profile, or to that of its item. Raises Final."""
+        if self.status in FINAL:
+            raise Final(f"It is {self.status} and does not change any more.")
+        self.profile, self.profile_version = profile, version
+        self.record(OperationProfileBound)
 
     def finish(self) -> None:
         self._move(Action.FINISH)

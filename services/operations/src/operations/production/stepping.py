@@ -1,5 +1,6 @@
 """What was recorded of an operation's steps: append-only, and of several records of a step the last one counts."""
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, Uuid, bindparam, select
@@ -7,11 +8,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Mapped, mapped_column
 
 from operations.db import Row
-from operations.production.measuring import is_within, refuse_missing, step_of
+from operations.production.measuring import is_good, refuse_missing
 from operations.production.model import Operation
 from plantkit.db.engine import compile_statement
 from plantkit.db.tx import Tx
-from takt_contracts.operations.steps import StepRecord
+from takt_contracts.operations.steps import Step, StepRecord
 
 
 class StepRecordRow(Row):
@@ -54,17 +55,19 @@ PAGE = compile_statement(
 )
 
 
-def record_step(tx: Tx, operation: Operation, *, step: str, value: str, comment: str | None) -> None:
+def record_step(
+    tx: Tx, operation: Operation, steps: Iterable[Step], *, step: str, value: str, comment: str | None
+) -> None:
     """What misses the limits is kept too: it happened. Raises NotRunning, UnknownStep, ValueUnfit."""
     operation.require_running()
-    good = is_within(step_of(operation.steps, step), value)
+    good = is_good(steps, step, value)
     about = {"step": step, "value": value, "is_within_limits": good, "comment": comment, "recorded_by": tx.principal.id}
     row = tx.add(StepRecordRow, operation_id=operation.id, **about)
     operation.note(StepRecord(id=row.id, recorded_at=row.created_at, **about))
 
 
-async def require_recorded(tx: Tx, operation: Operation) -> None:
+async def require_recorded(tx: Tx, operation: Operation, steps: Sequence[Step]) -> None:
     """Raises StepsMissing naming them."""
-    if any(step.required for step in operation.steps):
+    if any(step.required for step in steps):
         found = await tx.fetch(_LAST, operation_id=operation.id)
-        refuse_missing(operation.steps, {one["step"]: one["is_within_limits"] for one in found})
+        refuse_missing(steps, {one["step"]: one["is_within_limits"] for one in found})
