@@ -118,6 +118,8 @@ def test_lists_know_how_each_field_compares():
         "qty_scrap": (Kind.DECIMAL, False),
         "qty_rework": (Kind.DECIMAL, False),
         "status": (Kind.CHOICE, False),
+        "profile": (Kind.ID, True),
+        "profile_version": (Kind.INTEGER, True),
     }
     assert ITEM.list_fields["lot_tracked"].kind is Kind.FLAG
     assert MACHINE.list_fields["workplace"].nullable
