@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision, down_revision = "2026_11_21_process_profiles", "2026_11_21_work_orders"
+revision, down_revision = "2026_11_21_process_profiles", "2026_11_21_orders_named"
 
 _STEPS_ARE_RECORDED = """
 CREATE OR REPLACE FUNCTION steps_are_recorded() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
