@@ -72,7 +72,7 @@ async def test_the_database_refuses_an_early_finish_and_a_changed_record(
     await act(measured, "steps", step="BORE", value="41")
     finish = "UPDATE operations SET status = 'FINISHED' WHERE order_no = $1"
     async with database.connect() as connection:
-        with pytest.raises(asyncpg.CheckViolationError):
+        with pytest.raises(asyncpg.CheckViolationError, match="required steps are not recorded"):
             await connection.execute(finish, measured["order_no"])
         for forbidden in ("UPDATE step_records SET value = '40'", "DELETE FROM step_records"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -123,7 +123,7 @@ async def test_the_database_refuses_a_finish_that_lacks_what_the_profile_require
     await act(operation, "start")
     await bind_item(client, item, profile)
     async with database.connect() as connection:
-        with pytest.raises(asyncpg.CheckViolationError):
+        with pytest.raises(asyncpg.CheckViolationError, match="required steps are not recorded"):
             await connection.execute(
                 "UPDATE operations SET status = 'FINISHED' WHERE order_no = $1", operation["order_no"]
             )
