@@ -6,7 +6,7 @@ import pytest
 from takt_contracts.roles import Role
 from tests.e2e.evidence import Refusing
 from tests.e2e.plant import API, Plant, code, keyed, planted
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, until
 
 pytestmark = pytest.mark.broker
 MATCHES = {
@@ -138,8 +138,17 @@ async def test_a_move_that_is_not_open_is_a_conflict(
     path = await plant.fresh_operation()
     for move in moves:
         await plant.act(move, path, **bodies.get(move, {}))
+    if "finish" in moves:
+        await until(lambda: is_proposed(plant, path), 30)
 
     await refusing("POST", f"{path}/{verb}", 409, expected, json=body, headers=keyed(plant.planner))
+
+
+async def is_proposed(plant: Plant, path: str) -> bool:
+    """Whether what follows from a finished order by itself, its transport, has been written."""
+    order_no = path.split("/")[-2]
+    found = await plant.client.get(f"{API}/transport-orders?order_no={order_no}", headers=plant.planner)
+    return bool(found.json()["data"])
 
 
 async def test_a_final_operation_is_not_planned_again(refusing: Refusing, plant: Plant) -> None:

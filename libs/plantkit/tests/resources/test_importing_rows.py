@@ -12,6 +12,8 @@ from plantkit.ids import new_id
 from plantkit.resources.incoming import ColumnReader, RowReader
 from takt_contracts import catalog
 from takt_contracts.imports.rows import RowBatch
+from takt_contracts.operations.items import ItemFields
+from takt_contracts.operations.production import OperationFields
 
 TEMPLATES = catalog.templates()
 COLUMNS = {
@@ -76,8 +78,12 @@ def test_a_row_is_a_key_and_typed_values():
     assert [found.number(place) for place in (0, 1)] == [5, 6]
 
 
+def optional(fields):
+    """Defaults of the fields that a client may leave out."""
+    return {name: field.get_default() for name, field in fields.model_fields.items() if not field.is_required()}
+
+
 def test_defaults_are_those_of_the_fields_and_openings_have_none():
-    defaults = {"unit": "pcs", "category": None, "lot_tracked": False, "routing": ()}
-    assert RowReader(TEMPLATES["items"]).defaults == defaults
-    times = {"planned_start": None, "planned_end": None, "due": None}
-    assert RowReader(TEMPLATES["operations"]).defaults == {**times, "tolerance_percent": 0}
+    assert RowReader(TEMPLATES["items"]).defaults == optional(ItemFields)
+    assert RowReader(TEMPLATES["operations"]).defaults == optional(OperationFields)
+    assert optional(ItemFields)["unit"] == "pcs"

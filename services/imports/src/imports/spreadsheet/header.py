@@ -78,9 +78,9 @@ def match(number: int, cells: Cells, template: ImportTemplate) -> Found:
 
 
 def suggestions(found: Sequence[Found]) -> tuple[Suggestion, ...]:
-    """The templates that fit, best first."""
+    """The templates that fit, best first; none is left out that fits as well as one that is shown."""
     likely = sorted((one for one in found if one.score >= _LIKELY), key=lambda one: -one.score)
-    return tuple(one.suggestion for one in likely[:_SUGGESTED])
+    return tuple(one.suggestion for one in likely if one.score >= likely[:_SUGGESTED][-1].score)
 
 
 def sure(found: Sequence[Found]) -> Found | None:
