@@ -66,7 +66,7 @@ def _postgres_on(data: str) -> list[int]:
     return [p.pid for p in psutil.process_iter(["cmdline"]) if data in (p.info["cmdline"] or ())]
 
 
-def _until(claim, limit_s: float = 20) -> None:
+def _until(claim, limit_s: float = 60) -> None:
     deadline = time.monotonic() + limit_s
     while not claim():
         assert time.monotonic() < deadline

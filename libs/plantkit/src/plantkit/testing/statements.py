@@ -15,8 +15,8 @@ from plantkit.context import Context
 Sent = asyncpg.connection.LoggedQuery
 _OF_THE_DRIVER = ("current_setting('jit')", "typeinfo_tree")
 """In what the driver asks on its own, once a connection, to know the types of arguments."""
-_PING = "SELECT 1"
-"""What the pool asks a connection that has rested."""
+_BESIDE = ("SELECT 1", "SELECT pg_notify($1, '')")
+"""What the pool asks a connection that has rested, and what is said to relays after the commits of others."""
 
 
 @asynccontextmanager
@@ -26,7 +26,7 @@ async def statements(app: FastAPI) -> AsyncIterator[list[Sent]]:
     sent: list[Sent] = []
 
     def keep(statement: Sent) -> None:
-        if statement.query != _PING and not any(mark in statement.query for mark in _OF_THE_DRIVER):
+        if statement.query not in _BESIDE and not any(mark in statement.query for mark in _OF_THE_DRIVER):
             sent.append(statement)
 
     def listen(connection: Any, *_: object) -> None:

@@ -35,11 +35,15 @@ async def refusal_codes(database: TestDatabase) -> list[str]:
     return [str(entry["code"]) for entry in await audit_entries(database) if entry["outcome"] == "refused"]
 
 
+_SUMMED = {"auth.unauthenticated"}
+"""Told once a minute, of requests long before: what comes meanwhile is nobody's here."""
+
+
 @asynccontextmanager
 async def nothing_written(database: TestDatabase, table: str, *, told: str | None = None) -> AsyncIterator[None]:
     """Inside, nothing may change but the audit trail, which gains one refusal with the code `told`, or none."""
     before, codes = await left_behind(database, table), await refusal_codes(database)
     yield
     assert await left_behind(database, table) == before, "a refused request left something behind"
-    found = (await refusal_codes(database))[len(codes) :]
+    found = [code for code in (await refusal_codes(database))[len(codes) :] if code not in _SUMMED]
     assert found == ([] if told is None else [told]), f"the audit trail tells {found}"
