@@ -128,9 +128,9 @@ class Operation(OperationFields, Stored):
     qty_scrap: Quantity = Field(NOTHING, examples=["0"])
     qty_rework: Quantity = Field(NOTHING, examples=["0"])
     status: Status = Status.RELEASED
-    hold: Hold | None = None
     profile: UUID | None = Field(None, description="Its own process profile: id of the record.", examples=[None])
     profile_version: Version | None = Field(None, examples=[None])
+    hold: Hold | None = None
 
 
 OPERATION = ResourceContract(
