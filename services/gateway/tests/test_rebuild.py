@@ -16,7 +16,10 @@ USAGE = "Usage: python -m plantkit.rebuild operations|records|imports|gateway [M
         (["gateway", "nothing"], "The service gateway keeps no read model 'nothing': activity, order-card."),
         (
             ["operations", "nothing"],
-            "The service operations keeps no read models; by name, a consumer gets what it has missed: imports, process-profiles, transport-proposals.",
+            (
+                "The service operations keeps no read models; by name, a consumer gets what it has missed: "
+                "imports, process-profiles, transport-proposals."
+            ),
         ),
         (["nobody"], "There is no service 'nobody': operations, records, imports, gateway."),
         ([], USAGE),
