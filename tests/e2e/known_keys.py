@@ -29,8 +29,9 @@ def before_call(_: schemathesis.HookContext, case: schemathesis.Case, kwargs: di
     known = _KNOWN.get(collection)
     if known is None or "{" not in case.path or (next(_turns) % 3 == 0 and collection != _ALWAYS):
         return
-    names = case.operation.path_parameters
-    member = _CHOICE.choice([one for one in known if {name.name for name in names} == one.keys()])
+    names = {name.name for name in case.operation.path_parameters}
+    fitting = [one for one in known if one.keys() <= names]
+    member = _CHOICE.choice([one for one in fitting if len(one) == max(map(len, fitting))])
     case.path_parameters.update(member)
     if "If-Match" in case.headers and _CHOICE.random() < 0.8:
         case.headers["If-Match"] = _version(case, collection, member) or case.headers["If-Match"]

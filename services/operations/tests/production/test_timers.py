@@ -210,6 +210,18 @@ async def test_a_timer_that_says_too_little_is_refused(case: str, database: Test
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
 
 
+async def test_a_stop_with_a_body_that_means_nothing_is_refused_as_such(
+    database: TestDatabase, plan: Plan, act: Act, asset: Make
+) -> None:
+    operation = await running(plan, act)
+    opened = await act(operation, "timers", kind="machine", machine=await asset("machines"))
+
+    async with nothing_written(database, "operations", told="request.invalid"):
+        refused = await act(operation, f"timers/{opened.json()['timer']['id']}/stop", colour="red")
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/colour")
+
+
 async def test_a_timer_is_stopped_once_and_is_its_operations_own(plan: Plan, act: Act, asset: Make) -> None:
     here, there, machine = await running(plan, act), await running(plan, act), await asset("machines")
     timer = (await act(here, "timers", kind="machine", machine=machine)).json()["timer"]

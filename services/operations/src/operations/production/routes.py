@@ -65,7 +65,8 @@ _CORRECT = (
 
 async def exists(request: Request) -> None:
     """Guard of the verbs: an operation that is not there is told before a body that is wrong."""
-    await queries.require(request.app.state.context.db, **request.path_params)
+    at = {name: request.path_params[name] for name in ("order_no", "operation_no")}
+    await queries.require(request.app.state.context.db, **at)
 
 
 @router.post(f"{_AT}/start", response_model=Operation, responses=_START)
