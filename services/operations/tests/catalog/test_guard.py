@@ -7,11 +7,13 @@ from operations.catalog import RESOURCES
 from operations.catalog.slice import SLICE
 from takt_contracts.catalog import resources
 
+BESIDE = {"__init__", "slice", "binding"}
+"""`binding` is what an item can do beside being kept: to be held to a process profile."""
 FOLDER = Path(operations.catalog.__file__).parent
 
 
 def test_every_file_of_the_catalog_is_in_resources():
-    files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "slice"}
+    files = {path.stem for path in FOLDER.glob("*.py")} - BESIDE
     assert {resource.row.__module__.rpartition(".")[2] for resource in RESOURCES} == files
     assert len(RESOURCES) == len(files)
 
