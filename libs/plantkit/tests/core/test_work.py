@@ -1,8 +1,8 @@
 """Leased work: fair, fenced, given back, taken over."""
 
 import asyncio
-import time
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
