@@ -103,7 +103,8 @@ class _Course:
 
     def run(self) -> Iterator[Round]:
         for number in range(self._amount.rounds):
-            for name in (*_NAMES[number % 4 :], *_NAMES[: number % 4]):
+            first = number % len(_NAMES)
+            for name in (*_NAMES[first:], *_NAMES[:first]):
                 asyncio.run(refill(_owner(self._postgres), database_url(self._postgres, "takt")))
                 turn = self._turn(name)
                 late = f"p50 {turn.latency_ms['p50']:.1f} ms" if turn.latency_ms else ""

@@ -1,6 +1,7 @@
 """What happened to an operation and at a workplace: ledger and events, page by page."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from operations.production.paths import OperationPath, OrderPath
 from operations.production.shifts import shift_window
 from operations.settings import Settings
 from plantkit.context import Context
+from plantkit.db.engine import Compiled
 from plantkit.errors import NotFound
 from plantkit.http.errors import BadCursor, BadQueryValue
 from plantkit.http.listing import Page, PageInfo
@@ -123,6 +125,28 @@ async def read_workplace_events(
     found = await queries.events_at_workplace(context.db, code, window, after, limit + 1)
     last = [found[limit - 1]["time"].isoformat(), str(found[limit - 1]["id"])] if len(found) > limit else None
     return page(context, purpose, _told(found[:limit]), last, limit)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows that are kept of an operation. `statement` takes operation_id, after (an id) and limit."""
+
+    name: str
+    statement: Compiled
+    view: type[BaseModel]
+
+    async def page(
+        self, request: Request, order_no: str, operation_no: str, *, cursor: str | None, limit: int
+    ) -> Response:
+        """Oldest first. Raises NotFound, BadCursor."""
+        context: Context = request.app.state.context
+        purpose = f"{self.name}:{order_no}/{operation_no}"
+        [after] = place(context, purpose, cursor, [str(NO_ID)])
+        operation_id = await queries.require(context.db, order_no=order_no, operation_no=operation_no)
+        found = await context.db.fetch(self.statement, operation_id=operation_id, after=UUID(after), limit=limit + 1)
+        data = [self.view.model_validate(dict(record)).model_dump_json() for record in found[:limit]]
+        last = [str(found[limit - 1]["id"])] if len(found) > limit else None
+        return page(context, purpose, data, last, limit)
 
 
 def place(context: Context, purpose: str, cursor: str | None, start: list[Any]) -> list[Any]:

@@ -1,16 +1,13 @@
 """The door to what is recorded of an operation's steps. Which steps it has is part of its plan (`steps`)."""
 
-from uuid import UUID
-
 from fastapi import Request, Response
 
-from operations.production import commands, queries
+from operations.production import commands
 from operations.production.errors import NotRunning, UnknownStep, ValueUnfit
-from operations.production.history import NO_ID, Cursor, Limit, page, place
+from operations.production.history import Cursor, Kept, Limit
 from operations.production.paths import OperationPath, OrderPath
 from operations.production.routes import exists
 from operations.production.stepping import PAGE
-from plantkit.context import Context
 from plantkit.errors import NotFound
 from plantkit.http.answers import written
 from plantkit.http.errors import BadCursor
@@ -25,6 +22,7 @@ from takt_contracts.roles import Role
 
 router = Routes(tags=["operations"])
 _AT = "/operations/{order_no}/{operation_no}/steps"
+_RECORDS = Kept("steps", PAGE, StepRecord)
 
 
 @router.post(
@@ -45,11 +43,4 @@ async def read_steps(
     request: Request, order_no: OrderPath, operation_no: OperationPath, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Everything recorded of an operation's steps, oldest first. Of one step the last counts."""
-    context: Context = request.app.state.context
-    purpose = f"steps:{order_no}/{operation_no}"
-    [after] = place(context, purpose, cursor, [str(NO_ID)])
-    operation_id = await queries.require(context.db, order_no=order_no, operation_no=operation_no)
-    found = await context.db.fetch(PAGE, operation_id=operation_id, after=UUID(after), limit=limit + 1)
-    records = [StepRecord.model_validate(dict(record)).model_dump_json() for record in found[:limit]]
-    last = [str(found[limit - 1]["id"])] if len(found) > limit else None
-    return page(context, purpose, records, last, limit)
+    return await _RECORDS.page(request, order_no, operation_no, cursor=cursor, limit=limit)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Path, Request, Response
 
-from operations.production import commands, queries
+from operations.production import commands
 from operations.production.errors import (
     ElsewhereAlready,
     NotRunning,
@@ -14,11 +14,10 @@ from operations.production.errors import (
     QualificationNotYetValid,
     TimerEnded,
 )
-from operations.production.history import NO_ID, Cursor, Limit, page, place
+from operations.production.history import Cursor, Kept, Limit
 from operations.production.paths import OperationPath, OrderPath
 from operations.production.routes import exists
 from operations.production.timers import PAGE, Wanted
-from plantkit.context import Context
 from plantkit.errors import NotFound, UnknownReference
 from plantkit.http.answers import written
 from plantkit.http.errors import BadCursor
@@ -33,6 +32,7 @@ from takt_contracts.roles import Role
 
 router = Routes(tags=["operations"])
 _AT = "/operations/{order_no}/{operation_no}/timers"
+_TIMERS = Kept("timers", PAGE, Timer)
 _SHOP_FLOOR = (Role.OPERATOR, Role.PLANNER)
 _OPENING = (NotRunning, ElsewhereAlready, QualificationMissing, QualificationExpired, QualificationNotYetValid)
 
@@ -67,11 +67,4 @@ async def read_timers(
     request: Request, order_no: OrderPath, operation_no: OperationPath, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
     """Every timer of an operation, oldest first; one without an end still runs."""
-    context: Context = request.app.state.context
-    purpose = f"timers:{order_no}/{operation_no}"
-    [after] = place(context, purpose, cursor, [str(NO_ID)])
-    operation_id = await queries.require(context.db, order_no=order_no, operation_no=operation_no)
-    found = await context.db.fetch(PAGE, operation_id=operation_id, after=UUID(after), limit=limit + 1)
-    timers = [Timer.model_validate(dict(record)).model_dump_json() for record in found[:limit]]
-    last = [str(found[limit - 1]["id"])] if len(found) > limit else None
-    return page(context, purpose, timers, last, limit)
+    return await _TIMERS.page(request, order_no, operation_no, cursor=cursor, limit=limit)
