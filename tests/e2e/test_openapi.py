@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from takt_contracts.roles import Role
 from tests.e2e.plant import API, Plant, code, keyed, planted
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, until
 
 pytestmark = pytest.mark.broker
 ROOT: Final = Path(__file__).parents[2]
@@ -39,7 +39,14 @@ async def plant(door: httpx.AsyncClient, stack: Stack) -> Plant:
 
 @pytest.fixture(scope="module")
 async def document(door: httpx.AsyncClient) -> dict[str, Any]:
-    found: dict[str, Any] = (await door.get("/openapi.json")).json()
+    """Of all services: a busy machine may let one answer too late for the first look."""
+    found: dict[str, Any] = {}
+
+    async def is_whole() -> bool:
+        found.update((await door.get("/openapi.json")).json())
+        return "**The service" not in found["info"]["description"]
+
+    await until(is_whole, 30)
     return found
 
 

@@ -1,10 +1,12 @@
 """The merged document and the pages about it, with real owners, one of them down."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.documents.shelf import FRESH_S, Shelf
 from services.gateway.tests.serving import serving
 
 pytestmark = pytest.mark.db
@@ -52,6 +54,25 @@ def test_it_holds_what_the_gateway_and_the_owners_serve(whole):
 def test_it_says_which_service_is_missing(whole):
     assert "The service records has not answered yet" in whole["info"]["description"]
     assert "The service operations" not in whole["info"]["description"]
+
+
+async def test_a_service_that_answers_late_is_soon_shown():
+    is_up = asyncio.Event()
+
+    async def late(scope, receive, send):
+        if is_up.is_set():
+            await tiny(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    async with serving(late) as url:
+        shelf = Shelf({"operations": url}, "gateway", lambda: {"openapi": "3.1.0", "info": {}, "paths": {}}, "1")
+        assert b"The service operations has not answered yet" in (await shelf.printed()).body
+        is_up.set()
+        async with asyncio.timeout(FRESH_S / 2):
+            while b"/api/v1/items" not in (await shelf.printed()).body:  # noqa: ASYNC110 - it looks only when asked
+                await asyncio.sleep(0.05)
 
 
 PUBLIC = {

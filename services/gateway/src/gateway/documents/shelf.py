@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from gateway.documents.merge import Document, merged
 from plantkit.clock import utc_now
 
 FRESH_S = 15.0
+INCOMPLETE_S = 1.0
+"""How soon it looks again while a service's document is missing or old."""
 TITLE = "Takt"
 ABOUT = (
     "The event backbone of a plant. Sign in with **Authorize**, then try any operation. "
@@ -40,7 +43,7 @@ class Printed:
 
 
 class Shelf:
-    """Fetches at most every 15 s, all services at once, and merges only when something changed."""
+    """Fetches at most every 15 s, all services at once; sooner while one of them does not answer."""
 
     def __init__(
         self, base_urls: Mapping[str, str], own: str, own_document: Callable[[], Document], version: str
@@ -48,16 +51,16 @@ class Shelf:
         self._base_urls, self._own, self._own_document, self._version = dict(base_urls), own, own_document, version
         self._kept: dict[str, Kept] = {}
         self._printed: Printed | None = None
-        self._looked_at = -FRESH_S
+        self._look_again_at = -math.inf
         self._looking = asyncio.Lock()
 
     async def printed(self) -> Printed:
         """The merged document, not older than 15 s where the services answer."""
         async with self._looking:
-            if self._printed is None or time.monotonic() - self._looked_at >= FRESH_S:
+            if self._printed is None or time.monotonic() >= self._look_again_at:
                 await self._look()
                 self._printed = self._print()
-                self._looked_at = time.monotonic()
+                self._look_again_at = time.monotonic() + (FRESH_S if self._is_complete() else INCOMPLETE_S)
             return self._printed
 
     async def _look(self) -> None:
@@ -73,6 +76,10 @@ class Shelf:
             self._kept[name] = Kept(document, utc_now())
         elif last is not None:
             self._kept[name] = Kept(last.document, last.seen_at, is_current=False)
+
+    def _is_complete(self) -> bool:
+        kept = [self._kept.get(name) for name in self._base_urls]
+        return all(one is not None and one.is_current for one in kept)
 
     def _print(self) -> Printed:
         documents = {self._own: self._own_document(), **{name: kept.document for name, kept in self._kept.items()}}
