@@ -96,7 +96,7 @@ class InUse(DomainError):
 
     kind = Kind.CONFLICT
     code = "resource.in-use"
-    cure = "Change or archive the users named in the answer first."
+    cure = "Change, stop or archive the users named in the answer first."
 
 
 class Stale(DomainError):

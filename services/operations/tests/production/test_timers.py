@@ -258,3 +258,96 @@ async def test_timers_come_page_by_page(client: httpx.AsyncClient, plan: Plan, a
     second = (await client.get(at(operation, "/timers"), params={"limit": "2", "cursor": first["page"]["next"]})).json()
     assert first["data"] + second["data"] == await timers(client, operation)
     assert second["page"]["next"] is None
+
+
+async def archive(client: httpx.AsyncClient, plural: str, code: str, version: int = 1) -> httpx.Response:
+    return await client.delete(f"/api/v1/{plural}/{code}", headers={"if-match": f'"{version}"'})
+
+
+@pytest.mark.parametrize("kind", ["machine", "employee"])
+async def test_what_is_at_an_operation_is_not_archived_before_its_timer_is_stopped(
+    kind: str, client: httpx.AsyncClient, database: TestDatabase, plan: Plan, act: Act, asset: Make
+) -> None:
+    operation, code = await running(plan, act), await asset(f"{kind}s")
+    timer = (await act(operation, "timers", kind="setup", **{kind: code})).json()["timer"]
+
+    async with nothing_written(database, f"{kind}s", told="resource.in-use"):
+        refused = await archive(client, f"{kind}s", code)
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "resource.in-use")
+    assert refused.json()["users"] == [f"operations/{_subject(operation)}"]
+    await act(operation, f"timers/{timer['id']}/stop")
+    assert (await archive(client, f"{kind}s", code)).status_code == 204
+
+
+async def test_a_workplace_at_which_something_runs_is_not_archived(
+    client: httpx.AsyncClient, database: TestDatabase, plan: Plan, act: Act, asset: Make
+) -> None:
+    place = await asset("workplaces")
+    operation = await running(plan, act, workplace=place)
+    async with nothing_written(database, "workplaces", told="resource.in-use"):
+        refused = await archive(client, "workplaces", place)
+    assert (refused.status_code, refused.json()["users"]) == (409, [f"operations/{_subject(operation)}"])
+    await act(operation, "finish")
+    assert (await archive(client, "workplaces", place)).status_code == 204
+
+
+async def test_an_archived_operation_lets_everybody_go(
+    client: httpx.AsyncClient, plan: Plan, act: Act, asset: Make, published: Any
+) -> None:
+    operation, there, machine = await running(plan, act), await running(plan, act), await asset("machines")
+    await act(operation, "timers", kind="machine", machine=machine)
+
+    assert (await archive(client, "operations", _subject(operation), version=3)).status_code == 204
+
+    assert (await act(there, "timers", kind="machine", machine=machine)).status_code == 200
+    [left] = [event for event in await published(OperationTimerClosed) if event.subject == _subject(operation)]
+    assert (left.timer.machine, left.state.archived_at is None) == (machine, False)
+
+
+async def test_of_archiving_a_machine_and_putting_it_to_work_at_once_only_one_succeeds(
+    client: httpx.AsyncClient, plan: Plan, act: Act, asset: Make
+) -> None:
+    operations = [await running(plan, act) for _ in range(3)]
+    for _ in range(10):
+        machine = await asset("machines")
+        archived, *opened = await asyncio.gather(
+            archive(client, "machines", machine),
+            *(act(one, "timers", kind="machine", machine=machine) for one in operations),
+        )
+        outcomes = (archived.status_code, sorted(reply.status_code for reply in opened))
+        assert outcomes in ((204, [422, 422, 422]), (409, [200, 409, 409])), outcomes
+
+
+async def test_the_database_archives_nothing_at_which_work_goes_on_whatever_the_code_does(
+    plan: Plan, act: Act, asset: Make, database: TestDatabase
+) -> None:
+    place, machine, employee = [await asset(plural) for plural in ("workplaces", "machines", "employees")]
+    operation = await running(plan, act, workplace=place)
+    await act(operation, "timers", kind="setup", machine=machine, employee=employee)
+    known = (
+        ("machines", "code", machine),
+        ("employees", "code", employee),
+        ("workplaces", "code", place),
+        ("operations", "order_no", operation["order_no"]),
+    )
+    async with database.connect() as connection:
+        for table, column, value in known:
+            with pytest.raises(asyncpg.CheckViolationError, match="work goes on") as refused:
+                await connection.execute(f"UPDATE {table} SET archived_at = now() WHERE {column} = $1", value)
+            assert refused.value.constraint_name == f"{table}_nobody_works_there_check"
+
+
+async def test_the_database_puts_nobody_to_work_who_is_archived(
+    client: httpx.AsyncClient, plan: Plan, act: Act, asset: Make, database: TestDatabase
+) -> None:
+    operation, machine = await running(plan, act), await asset("machines")
+    await archive(client, "machines", machine)
+    sent = (
+        "INSERT INTO timers (id, operation_id, kind, machine_no, started_at, started_by, created_at)"
+        " SELECT gen_random_uuid(), o.id, 'machine', m.no, now(), 'somebody', now() FROM operations o, machines m"
+        " WHERE o.order_no = $1 AND m.code = $2"
+    )
+    async with database.connect() as connection:
+        with pytest.raises(asyncpg.CheckViolationError, match="archived"):
+            await connection.execute(sent, operation["order_no"], machine)

@@ -35,7 +35,8 @@ _MOST_NAMED = 10
 IN_USE = "in_use"
 """Key of `Table.info`: the SQL condition under which one of the table's rows holds what it refers to.
 
-Without it every row does that is not archived.
+Without it every row does that is not archived. A part of a thing, which has no key of its own, holds nothing unless its
+table says this; the thing is named as the user.
 """
 
 WHOLE = "whole"
@@ -92,7 +93,7 @@ def _users(target: Table) -> tuple[tuple[Compiled, str, str], ...]:
     """For each table that refers to `target`: a statement that names its rows, its name, and the column referred to."""
     tables = target.metadata.sorted_tables
     direct = [
-        (_naming(_names(table.c[key.column_keys[0]]), table), table.name, key.elements[0].column.name)
+        (_naming(_names(table.c[key.column_keys[0]]), table), _thing(table).name, key.elements[0].column.name)
         for table in tables
         for key in _foreign_keys(table, target)
     ]
@@ -118,21 +119,37 @@ def _names_within(lists: Column[Any], field: str) -> ColumnElement[bool]:
 
 
 def _foreign_keys(table: Table, target: Table) -> Iterator[ForeignKeyConstraint]:
-    """Only of tables that have a business key: their rows are things, the others are parts of things."""
+    """Those of things, and those by which a part of a thing holds something else than the thing."""
     for key in table.foreign_key_constraints:
         single = len(key.columns) == 1
-        if single and key.referred_table is target and table is not target and "version" in table.c:
+        holds = _is_thing(table) or (IN_USE in table.info and target is not _thing(table))
+        if single and key.referred_table is target and table is not target and holds:
             yield key
 
 
+def _is_thing(table: Table) -> bool:
+    """Whether its rows have a business key; others are parts of things."""
+    return "version" in table.c
+
+
+def _thing(table: Table) -> Table:
+    """What its rows are named by: the table itself, or that of the things that they are parts of."""
+    if _is_thing(table):
+        return table
+    [whole] = [key.column.table for key in table.foreign_keys if WHOLE in key.info]
+    return whole
+
+
 def _naming(names: ColumnElement[bool], table: Table) -> Compiled:
-    query = select(*_business_key(table)).where(names)
+    thing = _thing(table)
+    rows = table if thing is table else table.join(thing)
+    query = select(*_business_key(thing)).select_from(rows).where(names)
     holds = table.info.get(IN_USE)
     if holds is not None:
         query = query.where(text(holds))
     if "archived_at" in table.c:
         query = query.where(table.c.archived_at.is_(None))
-    return compile_statement(query.order_by(*_business_key(table)).limit(bindparam("most")))
+    return compile_statement(query.order_by(*_business_key(thing)).limit(bindparam("most")))
 
 
 def _business_key(table: Table) -> list[Column[Any]]:

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from operations.db import Aggregate
+from operations.db import Aggregate, not_at_work
 from plantkit.db.structured import Structured
 from plantkit.resources.resource import Bookable, Resource
 from takt_contracts.operations.employees import EMPLOYEE, Qualification
@@ -17,7 +17,7 @@ class EmployeeRow(Bookable, Aggregate):
         UniqueConstraint("code"),
         Index(None, "name"),
         Index(None, "workplace"),
-        {"comment": "Who does the work"},
+        {"comment": "Who does the work", "info": not_at_work("employees")},
     )
 
     code: Mapped[str] = mapped_column(String(40))

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from operations.db import Aggregate
+from operations.db import Aggregate, not_at_work
 from plantkit.resources.resource import Bookable, Resource
 from takt_contracts.operations.machines import MACHINE
 
@@ -15,7 +15,7 @@ class MachineRow(Bookable, Aggregate):
     __table_args__ = (
         UniqueConstraint("code"),
         Index(None, "workplace"),
-        {"comment": "The physical assets that stand at workplaces"},
+        {"comment": "The physical assets that stand at workplaces", "info": not_at_work("machines")},
     )
 
     code: Mapped[str] = mapped_column(String(40))

@@ -3,7 +3,7 @@
 from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from operations.db import Aggregate
+from operations.db import Aggregate, not_at_work
 from plantkit.resources.resource import Archivable, Resource
 from takt_contracts.operations.workplaces import WORKPLACE
 
@@ -12,7 +12,11 @@ class WorkplaceRow(Archivable, Aggregate):
     """Where operations are done."""
 
     __tablename__ = "workplaces"
-    __table_args__ = (UniqueConstraint("code"), Index(None, "area"), {"comment": "Where operations are done"})
+    __table_args__ = (
+        UniqueConstraint("code"),
+        Index(None, "area"),
+        {"comment": "Where operations are done", "info": not_at_work("workplaces")},
+    )
 
     code: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(200))

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from operations.db import Aggregate
+from operations.db import Aggregate, not_at_work
 from operations.production.errors import (
     ConsumedDownstream,
     DesiredBelowProcessed,
@@ -78,6 +78,7 @@ _TRIGGERS = {
         ConsumedDownstream,
         "The operation after has processed more than would be handed over to it.",
     ),
+    **not_at_work("operations")[TRIGGERS],
 }
 """What triggers refuse: they look at the operations before and after and at what was recorded, which no CHECK can."""
 

@@ -30,12 +30,18 @@ from operations.db import Row
 from operations.production.errors import ElsewhereAlready, TimerEnded, at_field
 from operations.production.model import Operation
 from operations.production.qualifying import Person, require_qualified
+from plantkit.db.constraints import TRIGGERS
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.tx import Tx
 from plantkit.errors import NotFound, UnknownReference
+from plantkit.resources.references import IN_USE, WHOLE
 from takt_contracts.operations.timers import OperationTimerClosed, OperationTimerOpened, Timer, TimerKind
 
 _KINDS = ", ".join(f"'{kind}'" for kind in TimerKind)
+_TRIGGERS = {
+    "timers_nobody_is_archived_check": (UnknownReference, "The machine or the employee was archived meanwhile.")
+}
+"""What a trigger refuses, as it looks at machines and employees, which no CHECK can."""
 
 
 def _in_one_place(asset: str) -> ExcludeConstraint:
@@ -64,10 +70,14 @@ class TimerRow(Row):
         _in_one_place("machine"),
         _in_one_place("employee"),
         Index(None, "operation_id", "id"),
-        {"comment": "Machines and people at operations: setup, machine and labour time"},
+        *(Index(None, f"{asset}_no", postgresql_where=text("ended_at IS NULL")) for asset in ("machine", "employee")),
+        {
+            "comment": "Machines and people at operations: setup, machine and labour time",
+            "info": {IN_USE: "timers.ended_at IS NULL", TRIGGERS: _TRIGGERS},
+        },
     )
 
-    operation_id: Mapped[UUID] = mapped_column(ForeignKey("operations.operations.id"))
+    operation_id: Mapped[UUID] = mapped_column(ForeignKey("operations.operations.id", info={WHOLE: True}))
     kind: Mapped[str] = mapped_column(String(20))
     machine_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operations.machines.no"))
     employee_no: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("operations.employees.no"))

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ARRAY, String, bindparam, func, select
 
 from operations.production.model import Operation
+from operations.production.timers import close_timers
 from operations.work_orders import commands as orders
 from operations.work_orders.model import WorkOrder
 from operations.work_orders.rules import status_of
@@ -71,6 +72,8 @@ class PartOfOrder:
             orders.begin(tx, row.order_no, Status(row.status))
             return
         known = await held(tx, row.order_no)
+        if change is Change.ARCHIVED:
+            await close_timers(tx, row)
         if change is not Change.ARCHIVED:
             orders.refuse_work(known)
         await settle(tx, row, known)
