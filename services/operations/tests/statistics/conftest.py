@@ -49,7 +49,7 @@ async def _work(do: Do) -> None:
         fields = {"workplace": place, "item": item, "qty_desired": "100", "due": due}
         await do("operations", order_no=f"WO-{number}", operation_no="0010", **fields)
         if number < 8:
-            await do(f"operations/{key}/start")
+            await do(f"operations/{key}/start", **({"machine": "WELD-02"} if number == 6 else {}))
             await do(f"operations/{key}/report", good=str(10 + number), scrap="2.5", reason=f"reason {number % 3}")
             await do(f"operations/{key}/report", good="1", rework="2")
         if number < 5:

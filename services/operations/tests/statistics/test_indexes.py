@@ -14,10 +14,11 @@ REACHED_BY = {
     "throughput": ("ledger_entries_created_at_idx",),
     "scrap-by-reason": ("ledger_entries_created_at_idx",),
     "lead-time": ("_time_idx",),
-    "machine-use": ("_time_idx", "operations_status"),
+    "machine-use": ("_time_idx", "operations_status", "timers_machine_in_one_place_excl"),
     "transport-by-terminal": ("transport_orders_etd",),
     "workshop-results": ("workshop_entries_performed_at",),
 }
+OF_A_GROUP = {("machine-use", "machine"): ("timers_machine_in_one_place_excl",)}
 
 
 def test_every_report_says_which_index_it_goes_by():
@@ -34,5 +35,6 @@ async def test_a_range_is_reached_by_its_index(database, report):
             await connection.execute("SET enable_seqscan = off")
             arguments = statement.arguments({name: known[name] for name in statement.names})
             plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {statement.sql}", *arguments))
-        assert [index for index in REACHED_BY[report.name] if index not in plan] == [], plan
+        expected = OF_A_GROUP.get((report.name, group), REACHED_BY[report.name])
+        assert [index for index in expected if index not in plan] == [], plan
         assert "Seq Scan" not in plan, plan

@@ -141,6 +141,89 @@ async def test_a_workplace_is_used_while_anything_runs_there(client, database, n
     assert by_group(answer, "busy_h", "use_share") == {"WP-A": ("5", "20.8"), "WP-B": ("18", "75")}
 
 
+SPANS = [
+    ("M-1", "WO-6", "setup", 0, 90),
+    ("M-1", "WO-6", "machine", 90, 600),
+    ("M-1", "WO-7", "machine", 3000, 4500),
+    ("M-1", "WO-7", "machine", 4500, 4500),
+    ("M-2", "WO-7", "labor", -3000, 1500),
+    ("M-2", "WO-6", "machine", 1800, None),
+]
+"""Machine, order, kind, minutes from `BEGINS` to start and to end; one still runs."""
+BEGINS = datetime.fromisoformat("2026-04-01T00:00:00Z")
+DAY = 1440
+EDGES = (-4 * DAY, -DAY, 0, 60, 90, 600, 1500, 3600, 4500, 5 * DAY)
+
+
+@pytest.fixture(scope="module")
+async def timed(database, do, plant):
+    """Times are written into the table, as an hour of work takes too long for a test."""
+    for code in ("M-1", "M-2", "M-IDLE"):
+        await do("machines", code=code, name=code)
+    row = (
+        "INSERT INTO timers (id, operation_id, kind, machine_no, employee_no, started_at, started_by, ended_at,"
+        " ended_by, created_at) SELECT gen_random_uuid(), o.id, $1, m.no, $2, $3, 'user-07', $4,"
+        " CASE WHEN $4::timestamptz IS NOT NULL THEN 'user-07' END, $3 FROM machines m, operations o"
+        " WHERE m.code = $5 AND o.order_no = $6"
+    )
+    await do("employees", code="E-1", name="Operator 07")
+    async with database.connect() as connection:
+        someone = await connection.fetchval("SELECT no FROM employees WHERE code = 'E-1'")
+        for machine, order, kind, start, end in SPANS:
+            ended = None if end is None else BEGINS + timedelta(minutes=end)
+            began, who = BEGINS + timedelta(minutes=start), someone if kind == "labor" else None
+            await connection.execute(row, kind, who, began, ended, machine, order)
+
+
+def clipped(span, first, last):
+    """Hours of a timer that lie between two minutes, counted minute by minute."""
+    *_, start, end = span
+    return Decimal(len(range(max(start, first), min(last if end is None else end, last)))) / 60
+
+
+@pytest.mark.usefixtures("timed")
+@pytest.mark.parametrize(("first", "last"), [(a, b) for a in EDGES for b in EDGES if a < b])
+async def test_a_machine_is_used_while_its_timers_run_within_the_range(numbers, first, last):
+    expected: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
+    for span in SPANS:
+        hours, kind = clipped(span, first, last), span[2]
+        if hours:
+            sums = (hours, hours * (kind == "machine"), hours * (kind == "setup"))
+            expected[span[0]] = [a + b for a, b in zip(expected[span[0]], sums, strict=True)]
+    edges = {name: (BEGINS + timedelta(minutes=at)).isoformat() for name, at in (("from", first), ("to", last))}
+    answer = await numbers("machine-use", group="machine", **edges)
+    found = by_group(answer, "busy_h", "machine_h", "setup_h")
+    assert {key: [Decimal(value) for value in values] for key, values in found.items()} == expected
+    shares = {row["group"]: Decimal(row["use_share"]) for row in answer["rows"]}
+    whole = Decimal(last - first) / 60
+    assert shares == {key: round(100 * sums[0] / whole, 1) for key, sums in expected.items()}
+
+
+@pytest.mark.usefixtures("timed")
+async def test_a_workplace_has_the_machine_time_of_its_operations(numbers):
+    answer = await numbers("machine-use", **{"from": "2026-04-01", "to": "2026-04-02"})
+    found = by_group(answer, "busy_h", "machine_h", "setup_h")
+    assert found == {"WP-A": ("0", "26.5", "1.5"), "WP-B": ("0", "0", "0")}
+
+
+@pytest.mark.usefixtures("timed")
+async def test_a_timer_that_runs_counts_until_now(numbers):
+    until = datetime.now(BEGINS.tzinfo)
+    edges = {"from": BEGINS + timedelta(minutes=1800), "to": until + timedelta(days=9)}
+    asked = {name: at.isoformat() for name, at in edges.items()}
+    answer = await numbers("machine-use", group="machine", **asked)
+    [row] = [row for row in answer["rows"] if row["group"] == "M-2"]
+    expected = (until - BEGINS - timedelta(minutes=1800)) / timedelta(hours=1)
+    assert float(row["machine_h"]) == pytest.approx(expected, abs=0.1)
+    assert row["use_share"] == "100"
+
+
+@pytest.mark.parametrize("group", ["workplace", "machine"])
+async def test_nothing_is_used_in_a_range_that_is_to_come(numbers, group):
+    answer = await numbers("machine-use", group=group, **{"from": "2095-01-01", "to": "2095-01-02"})
+    assert answer["rows"] == []
+
+
 @pytest.mark.parametrize("group", ["terminal", "day"])
 async def test_transports_are_summed_by_terminal_and_by_day(numbers, every, group):
     expected: defaultdict[str, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0)])

@@ -30,7 +30,7 @@ _FINISHED = (
     " WHERE f.type = 'takt.operations.operation.finished.v1' AND f.time >= :starts AND f.time < :ends) AS f"
 )
 _RUNS = (
-    "(SELECT r.workplace, range_agg(tstzrange(greatest(r.began, :starts), least(r.ended, :ends))) AS busy"  # noqa: S608 -- SQL of ours
+    "SELECT w.workplace, run FROM (SELECT r.workplace, range_agg(tstzrange(greatest(r.began, :starts), least(r.ended, :ends))) AS busy"  # noqa: S608 -- SQL of ours
     f" FROM (SELECT o.workplace, s.time AS began, f.time AS ended FROM operations.outbox f {_OF_EVENT}"
     f" JOIN LATERAL {_STARTED} s ON true WHERE f.type IN ('takt.operations.operation.finished.v1',"
     " 'takt.operations.operation.cancelled.v1') AND f.time > :starts"
@@ -39,6 +39,23 @@ _RUNS = (
     " WHERE r.began < :ends AND r.ended > :starts AND r.ended > r.began GROUP BY r.workplace) AS w,"
     " LATERAL unnest(w.busy) AS run"
 )
+# Each machine's timers are reached by the index that keeps it from being in two places.
+_TIMED = (
+    "SELECT m.code AS machine, t.operation_id, t.kind,"
+    " tstzrange(greatest(t.started_at, :starts), least(coalesce(t.ended_at, :now), :ends)) AS run"
+    " FROM operations.machines m JOIN LATERAL (SELECT * FROM operations.timers t WHERE t.machine_no IS NOT NULL"
+    " AND int8range(t.machine_no, t.machine_no, '[]') && int8range(m.no, m.no, '[]')"
+    " AND tstzrange(t.started_at, t.ended_at) && tstzrange(:starts, greatest(:starts, least(:ends, :now)))) t ON true"
+)
+_BY_KIND = (
+    "CASE WHEN t.kind = 'machine' THEN t.run END AS machine_run, CASE WHEN t.kind = 'setup' THEN t.run END AS setup_run"
+)
+_USE_OF_WORKPLACES = (
+    f"(SELECT r.workplace, r.run, NULL::tstzrange AS machine_run, NULL::tstzrange AS setup_run FROM ({_RUNS}) AS r"  # noqa: S608 -- SQL of ours
+    f" UNION ALL SELECT o.workplace, NULL, {_BY_KIND} FROM ({_TIMED}) AS t"
+    " JOIN operations.operations o ON o.id = t.operation_id) AS u"
+)
+_USE_OF_MACHINES = f"(SELECT t.machine, t.run, {_BY_KIND} FROM ({_TIMED}) AS t) AS u"  # noqa: S608 -- SQL of ours
 _TRANSPORTS = (
     "(SELECT t.*, coalesce(t.etd, t.created_at) AS at FROM operations.transport_orders t"
     " WHERE (t.etd >= :starts AND t.etd < :ends OR t.etd IS NULL AND t.created_at >= :starts AND t.created_at < :ends)"
@@ -60,6 +77,13 @@ _DUE = (
     " FROM operations.operations o WHERE o.due >= :starts AND o.due < :ends AND o.archived_at IS NULL"
     " AND o.status <> 'CANCELLED') AS o"
 )
+
+
+def _length(ranges: str) -> str:
+    """How long ranges are together."""
+    return f"coalesce(sum(upper({ranges}) - lower({ranges})), interval '0')"
+
+
 _PLACES = {Group.WORKPLACE: "l.workplace", Group.ITEM: "l.item"}
 
 REPORTS = (
@@ -147,18 +171,23 @@ REPORTS = (
     ),
     Report(
         name="machine-use",
-        title="Use of workplaces",
-        about="Time in which at least one operation ran at the workplace, from start to finish, within the range.",
-        rows=_RUNS,
-        groups={Group.WORKPLACE: "w.workplace"},
+        title="Use of workplaces and machines",
+        about="Time within the range, until now. A workplace is busy while at least one operation runs there, from start"
+        " to finish; a machine while one of its timers runs. Beside it the machine time and the setup time that timers"
+        " of machines have taken.",
+        rows=_USE_OF_WORKPLACES,
+        own_rows={Group.MACHINE: _USE_OF_MACHINES},
+        groups={Group.WORKPLACE: "u.workplace", Group.MACHINE: "u.machine"},
         columns=(
-            hours("busy_h", "Busy, h", "sum(upper(run) - lower(run))"),
+            hours("busy_h", "Busy, h", _length("u.run")),
             percent(
                 "use_share",
                 "Of the range, %",
-                "extract(epoch FROM sum(upper(run) - lower(run)))",
+                f"extract(epoch FROM {_length('u.run')})",
                 "extract(epoch FROM least(:ends, :now) - :starts)",
             ),
+            hours("machine_h", "Machine time, h", _length("u.machine_run")),
+            hours("setup_h", "Setup, h", _length("u.setup_run")),
         ),
     ),
     Report(

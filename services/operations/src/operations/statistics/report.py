@@ -1,7 +1,7 @@
 """What a report is: one query and its columns, declared once. JSON, the workbook and the page are made of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -56,7 +56,7 @@ class Column:
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Report:
     """`rows` is SQL behind FROM that uses :starts, :ends and :now; `groups` are expressions over it, the first is the
-    default. `split` columns divide each group further.
+    default. `split` columns divide each group further. A group may have `own_rows`, with the same columns.
     """
 
     name: str
@@ -66,13 +66,15 @@ class Report:
     groups: Mapping[Group, str]
     columns: tuple[Column, ...]
     split: tuple[Column, ...] = ()
+    own_rows: Mapping[Group, str] = field(default_factory=dict)
 
     def query(self, group: Group) -> Compiled:
         """The statement of one group, one line more than `MOST_ROWS` at most."""
         keys = [self.groups[group], *(column.sql for column in self.split)]
         chosen = ", ".join(f"{sql} AS c{number}" for number, sql in enumerate([*keys, *self._sums]))
         places = ", ".join(str(number) for number, _ in enumerate(keys, start=1))
-        sql = f"SELECT {chosen} FROM {self.rows} GROUP BY {places} ORDER BY {places} LIMIT {MOST_ROWS + 1}"  # noqa: S608 -- SQL of ours
+        rows = self.own_rows.get(group, self.rows)
+        sql = f"SELECT {chosen} FROM {rows} GROUP BY {places} ORDER BY {places} LIMIT {MOST_ROWS + 1}"  # noqa: S608 -- SQL of ours
         return _compiled(sql)
 
     @property
