@@ -30,7 +30,8 @@ _FINISHED = (
     " WHERE f.type = 'takt.operations.operation.finished.v1' AND f.time >= :starts AND f.time < :ends) AS f"
 )
 _RUNS = (
-    "SELECT w.workplace, run FROM (SELECT r.workplace, range_agg(tstzrange(greatest(r.began, :starts), least(r.ended, :ends))) AS busy"  # noqa: S608 -- SQL of ours
+    "SELECT w.workplace, run FROM ("  # noqa: S608 -- SQL of ours
+    "SELECT r.workplace, range_agg(tstzrange(greatest(r.began, :starts), least(r.ended, :ends))) AS busy"
     f" FROM (SELECT o.workplace, s.time AS began, f.time AS ended FROM operations.outbox f {_OF_EVENT}"
     f" JOIN LATERAL {_STARTED} s ON true WHERE f.type IN ('takt.operations.operation.finished.v1',"
     " 'takt.operations.operation.cancelled.v1') AND f.time > :starts"
@@ -172,9 +173,9 @@ REPORTS = (
     Report(
         name="machine-use",
         title="Use of workplaces and machines",
-        about="Time within the range, until now. A workplace is busy while at least one operation runs there, from start"
-        " to finish; a machine while one of its timers runs. Beside it the machine time and the setup time that timers"
-        " of machines have taken.",
+        about="Time within the range, until now. A workplace is busy while at least one operation runs there, from"
+        " start to finish; a machine while one of its timers runs. Beside it the machine time and the setup time that"
+        " timers of machines have taken.",
         rows=_USE_OF_WORKPLACES,
         own_rows={Group.MACHINE: _USE_OF_MACHINES},
         groups={Group.WORKPLACE: "u.workplace", Group.MACHINE: "u.machine"},
