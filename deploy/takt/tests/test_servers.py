@@ -37,9 +37,7 @@ def test_workers_share_one_server_and_it_is_gone_at_the_end(pytester):
 
 def test_a_killed_run_leaves_no_server(pytester):
     pytester.makepyfile(ASKING + "\nimport time\ndef test_hangs(postgres_server): time.sleep(60)\n")
-    run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-o", "asyncio_mode=auto", "-p", "no:randomly"], cwd=pytester.path
-    )
+    run = subprocess.Popen([sys.executable, "-m", "pytest", "-o", "asyncio_mode=auto"], cwd=pytester.path)
     seen = pytester.path / "seen"
     _until(lambda: seen.exists() and len(seen.read_text().splitlines()) == 4)
 

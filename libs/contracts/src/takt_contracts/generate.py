@@ -6,7 +6,7 @@ The checked-in files are what was published: the compatibility test compares the
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,28 +55,30 @@ def as_json(value: Any) -> str:
 
 def as_yaml(value: Any) -> str:
     """Block style; strings in JSON's quotes, which YAML reads alike. Order is kept."""
-    return "\n".join(_lines(value)) + "\n"
+    lines: list[str] = []
+    _write(lines, value, "")
+    return "\n".join(lines) + "\n"
 
 
-def _lines(value: Any) -> Iterator[str]:
+def _write(lines: list[str], value: Any, indent: str) -> None:
     if isinstance(value, dict) and value:
         for name, item in value.items():
-            yield from _under(f"{_key(name)}:", item, nested="  ")
+            _write_under(lines, f"{indent}{_key(name)}:", item, indent)
     elif isinstance(value, list | tuple) and value:
         for item in value:
-            first, *rest = _lines(item)
-            yield f"- {first}"
-            yield from (f"  {line}" for line in rest)
+            first = len(lines)
+            _write(lines, item, f"{indent}  ")
+            lines[first] = f"{indent}- {lines[first].removeprefix(indent)[2:]}"
     else:
-        yield json.dumps(value, ensure_ascii=False)
+        lines.append(f"{indent}{json.dumps(value, ensure_ascii=False)}")
 
 
-def _under(head: str, item: Any, *, nested: str) -> Iterator[str]:
+def _write_under(lines: list[str], head: str, item: Any, indent: str) -> None:
     if isinstance(item, dict | list | tuple) and item:
-        yield head
-        yield from (f"{nested}{line}" for line in _lines(item))
+        lines.append(head)
+        _write(lines, item, f"{indent}  ")
     else:
-        yield f"{head} {json.dumps(item, ensure_ascii=False)}"
+        lines.append(f"{head} {json.dumps(item, ensure_ascii=False)}")
 
 
 def _key(name: str) -> str:

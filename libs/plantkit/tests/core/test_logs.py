@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 
+import pytest
 from aiokafka.errors import KafkaConnectionError
 
 import plantkit.messaging.broker  # noqa: F401 - it tells FastStream's logger how to speak
@@ -28,37 +29,40 @@ FIELDS = [
 ]  # fmt: skip
 
 
-def lines() -> list[dict[str, object]]:
+Lines = list[dict[str, object]]
+
+
+@pytest.fixture(scope="module")
+def lines() -> Lines:
+    """What a process that runs the program prints."""
     printed = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     return [json.loads(line) for line in printed.splitlines()]  # splits at every sign that any reader breaks at
 
 
-def test_every_line_has_the_same_fields_first() -> None:
-    for line in lines():
+def test_every_line_has_the_same_fields_first(lines: Lines) -> None:
+    for line in lines:
         assert list(line)[: len(FIELDS)] == FIELDS
         assert line["timestamp"]
         assert line["logger"]
 
 
-def test_own_fields_ride_along() -> None:
-    [ours, *_] = lines()
+def test_own_fields_ride_along(lines: Lines) -> None:
+    [ours, *_] = lines
 
     assert (ours["message"], ours["order"], ours["level"]) == ("operation.started", "WO-1", "info")
 
 
-def test_a_line_break_in_foreign_words_makes_no_second_line() -> None:
-    found = lines()
-
-    assert len(found) == 4
-    assert found[1]["message"] == 'their words\n{"level": "fatal"}'
+def test_a_line_break_in_foreign_words_makes_no_second_line(lines: Lines) -> None:
+    assert len(lines) == 4
+    assert lines[1]["message"] == 'their words\n{"level": "fatal"}'
 
 
-def test_a_failure_carries_its_traceback() -> None:
-    assert "ZeroDivisionError" in str(lines()[2]["exception"])
+def test_a_failure_carries_its_traceback(lines: Lines) -> None:
+    assert "ZeroDivisionError" in str(lines[2]["exception"])
 
 
-def test_a_library_with_a_format_of_its_own_speaks_ours_and_commands_no_terminal() -> None:
-    foreign = lines()[3]
+def test_a_library_with_a_format_of_its_own_speaks_ours_and_commands_no_terminal(lines: Lines) -> None:
+    foreign = lines[3]
 
     assert (foreign["logger"], foreign["level"]) == ("faststream", "warning")
     assert foreign["message"] == "a library's \x9b[31mown \u2028format\x85 \u202e\ue000\U000e0001"

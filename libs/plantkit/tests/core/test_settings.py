@@ -6,8 +6,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
+from typing import NamedTuple
 
 import pytest
+
+from plantkit.settings import Loop
+from records.settings import Settings
 
 GOOD: Mapping[str, str] = {
     "TAKT_RECORDS_MODE": "production",
@@ -22,20 +26,54 @@ GOOD: Mapping[str, str] = {
 }
 
 
-def load(**environment: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings of a service in a process whose environment is only this."""
-    program = "from records.settings import Settings; s = Settings.load(); print(s.plant, sorted(s.loops))"
+class Loaded(NamedTuple):
+    """How a start with these settings went."""
+
+    code: object
+    stderr: str
+    settings: Settings | None = None
+
+
+class Load:
+    """Loads the settings of a service where the environment has only what is given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, **environment: str) -> Loaded:
+        with self._monkeypatch.context() as changed:
+            for name in [name for name in os.environ if name.startswith("TAKT_")]:
+                changed.delenv(name)
+            for name, value in environment.items():
+                changed.setenv(name, value)
+            try:
+                return Loaded(0, "", Settings.load())
+            except SystemExit as ended:
+                return Loaded(ended.code, self._capsys.readouterr().err)
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Load:
+    return Load(monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("mode", "code", "said"), [("production", 0, "north\n"), ("debug", 2, "")])
+def test_a_process_starts_with_good_settings_and_ends_with_bad_ones(mode: str, code: int, said: str) -> None:
+    program = "from records.settings import Settings; print(Settings.load().plant)"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAKT_")}
-    return subprocess.run(
-        [sys.executable, "-c", program], env={**kept, **environment}, capture_output=True, text=True, check=False
-    )
+    given = {**kept, **GOOD, "TAKT_RECORDS_MODE": mode}
+    ended = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (code, said)
+    assert ("TAKT_RECORDS_MODE " in ended.stderr) == bool(code)
 
 
-def test_good_settings_load() -> None:
+def test_good_settings_load(load: Load) -> None:
     loaded = load(**GOOD)
 
-    assert (loaded.returncode, loaded.stderr) == (0, "")
-    assert loaded.stdout.startswith("north")
+    assert (loaded.code, loaded.stderr) == (0, "")
+    assert loaded.settings is not None
+    assert loaded.settings.plant == "north"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +92,7 @@ def test_good_settings_load() -> None:
         ("MODE", "debug", "'embedded' or 'production'"),
     ],
 )
-def test_production_refuses_a_bad_value_and_names_it(name: str, value: str | None, said: str) -> None:
+def test_production_refuses_a_bad_value_and_names_it(load: Load, name: str, value: str | None, said: str) -> None:
     environment = dict(GOOD)
     environment.pop(f"TAKT_RECORDS_{name}", None)
     if value is not None:
@@ -62,43 +100,46 @@ def test_production_refuses_a_bad_value_and_names_it(name: str, value: str | Non
 
     loaded = load(**environment)
 
-    assert loaded.returncode == 2
+    assert loaded.code == 2
     assert f"TAKT_RECORDS_{name} " in loaded.stderr
     assert said in loaded.stderr
     assert value is None or value not in loaded.stderr, "a secret is never printed"
 
 
-def test_production_refuses_a_crash_point() -> None:
+def test_production_refuses_a_crash_point(load: Load) -> None:
     loaded = load(**GOOD, TAKT_CRASH_POINT="relay.after_select:1")
 
-    assert loaded.returncode == 2
+    assert loaded.code == 2
     assert "TAKT_CRASH_POINT" in loaded.stderr
 
 
-def test_the_embedded_mode_takes_a_crash_point() -> None:
+def test_the_embedded_mode_takes_a_crash_point(load: Load) -> None:
     environment = {**GOOD, "TAKT_RECORDS_MODE": "embedded", "TAKT_CRASH_POINT": "relay.after_select:1"}
 
-    assert load(**environment).returncode == 0
+    assert load(**environment).code == 0
 
 
-def test_each_setting_may_come_from_a_file(tmp_path: Path) -> None:
+def test_each_setting_may_come_from_a_file(load: Load, tmp_path: Path) -> None:
     secret = tmp_path / "cursor"
     secret.write_text(token_hex(16) + "\n")
     environment = dict(GOOD)
     del environment["TAKT_RECORDS_CURSOR_SECRET"]
 
-    assert load(**environment, TAKT_RECORDS_CURSOR_SECRET_FILE=str(secret)).returncode == 0
+    assert load(**environment, TAKT_RECORDS_CURSOR_SECRET_FILE=str(secret)).code == 0
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_named(load: Load, tmp_path: Path) -> None:
     environment = dict(GOOD)
     del environment["TAKT_RECORDS_CURSOR_SECRET"]
 
     loaded = load(**environment, TAKT_RECORDS_CURSOR_SECRET_FILE=str(tmp_path / "absent"))
 
-    assert loaded.returncode == 2
+    assert loaded.code == 2
     assert "absent" in loaded.stderr
 
 
-def test_loops_are_read_from_a_list() -> None:
-    assert "relay" in load(**GOOD, TAKT_RECORDS_LOOPS="relay").stdout
+def test_loops_are_read_from_a_list(load: Load) -> None:
+    loaded = load(**GOOD, TAKT_RECORDS_LOOPS="relay").settings
+
+    assert loaded is not None
+    assert loaded.loops == {Loop.RELAY}

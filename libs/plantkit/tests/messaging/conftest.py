@@ -40,15 +40,24 @@ async def _make_schema(url: str) -> None:
     await engine.dispose()
 
 
+@pytest.fixture(scope="session")
+async def template(postgres_server: str) -> str:
+    """Name of a database with the machinery's tables that nobody is connected to."""
+    admin = await asyncpg.connect(postgres_server)
+    name = f"template_machinery_{secrets.token_hex(6)}"
+    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.close()
+    await _make_schema(database_url(postgres_server, name))
+    return name
+
+
 @pytest.fixture
-async def scratch(postgres_server: str) -> AsyncIterator[str]:
+async def scratch(postgres_server: str, template: str) -> AsyncIterator[str]:
     """A database of this test's own, with the machinery's tables."""
     admin = await asyncpg.connect(postgres_server)
     name = f"test_machinery_{secrets.token_hex(6)}"
-    await admin.execute(f"CREATE DATABASE {name}")
-    url = database_url(postgres_server, name)
-    await _make_schema(url)
-    yield url
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_url(postgres_server, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 

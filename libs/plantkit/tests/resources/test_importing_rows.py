@@ -32,24 +32,30 @@ VALUES = st.one_of(
 )
 
 
-def alone(column, value):
+def alone(adapter, value):
     """What one value is read as: (value, None), or (None, code of the error)."""
     if value is None:
         return None, None
     try:
-        return TypeAdapter(column.annotation).validate_python(value), None
+        return adapter.validate_python(value), None
     except ValidationError as wrong:
         return None, wrong.errors()[0]["type"]
 
 
-@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
-@given(st.lists(st.lists(VALUES, max_size=20), min_size=1, max_size=3))
-def test_a_column_is_read_as_its_values_are(column, batches):
+@pytest.fixture(scope="module")
+def adapter(column):
+    """Reads a value of the column; it takes longer to make than to use."""
+    return TypeAdapter(column.annotation)
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS, scope="module")
+@given(batches=st.lists(st.lists(VALUES, max_size=20), min_size=1, max_size=3))
+def test_a_column_is_read_as_its_values_are(column, adapter, batches):
     reader = ColumnReader(column)
     for values in batches:  # what was learnt from one batch must not change what another says
         typed, wrong = reader.read(values)
         found = [(value, wrong[place]["type"] if place in wrong else None) for place, value in enumerate(typed)]
-        assert [repr(one) for one in found] == [repr(alone(column, value)) for value in values]
+        assert [repr(one) for one in found] == [repr(alone(adapter, value)) for value in values]
 
 
 def test_equal_to_python_is_not_equal():
