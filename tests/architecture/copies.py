@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from takt.testing import untraced
 from takt.workspace import root
 
 
@@ -18,5 +19,4 @@ def make(folder: Path, *left_out: str) -> Path:
 
 def environment(workspace: Path) -> dict[str, str]:
     """Imports come from the copy, and what runs there is not counted as the product's coverage."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    return {**kept, "PYTHONPATH": os.pathsep.join(str(path) for path in workspace.glob("*/*/src"))}
+    return {**untraced.environment(), "PYTHONPATH": os.pathsep.join(str(path) for path in workspace.glob("*/*/src"))}

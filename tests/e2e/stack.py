@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import secrets
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ import asyncpg
 import httpx
 
 from takt.stack.ports import own_port
+from takt.testing import untraced
 from takt_contracts.roles import Role
 
 SERVICES: Final = ("gateway", "operations", "records", "imports")
@@ -118,7 +118,7 @@ def running_stack(*options: str, prepare: Prepare | None = None, **environment: 
 
 def _takt(*arguments: str, **environment: str) -> str:
     command = [sys.executable, "-m", "takt", *arguments]
-    given = {**os.environ, **_MANY_SIGN_INS, **environment}
+    given = {**untraced.environment(), **_MANY_SIGN_INS, **environment}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=given)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -13,6 +13,7 @@ from plantkit.testing.database import copied
 from plantkit.testing.fixtures import Signer
 from takt.errors import StackError
 from takt.stack.children import Children
+from takt.testing import untraced
 from tests.faults.harness import judging, keys, topics
 from tests.faults.harness import road as road_
 from tests.faults.harness.ledger import TABLES
@@ -40,7 +41,8 @@ def jwks_url(signer: Signer) -> Iterator[str]:
 def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
     """Has imported the product; every process of every run is forked from it."""
     made = Children(MODULES, tmp_path_factory.mktemp("faults") / "parent.log")
-    made.spawn()
+    with untraced.children():
+        made.spawn()
     made.wait_ready()
     yield made
     made.close()
@@ -70,7 +72,8 @@ async def plant(
 def road_parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Children]:
     """Has imported all that stands on the road of a file."""
     made = Children(road_.MODULES, tmp_path_factory.mktemp("road") / "parent.log")
-    made.spawn()
+    with untraced.children():
+        made.spawn()
     _wait_patiently(made)
     yield made
     made.close()

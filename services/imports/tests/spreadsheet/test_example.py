@@ -6,6 +6,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import openpyxl
+import pytest
 
 from services.imports.tests.spreadsheet.reader import read
 
@@ -34,6 +35,12 @@ def cells(path):
     }
 
 
+@pytest.fixture(scope="module")
+async def found():
+    """The workbook, as it is read."""
+    return await read(EXAMPLES / "morning.xlsx")
+
+
 def test_the_file_is_what_its_generator_makes(tmp_path):
     made = tmp_path / "morning.xlsx"
     generator().make(made)
@@ -41,9 +48,7 @@ def test_the_file_is_what_its_generator_makes(tmp_path):
     assert cells(made) == cells(EXAMPLES / "morning.xlsx")
 
 
-async def test_the_table_is_found_below_its_title_and_ends_before_its_legend():
-    found = await read(EXAMPLES / "morning.xlsx")
-
+def test_the_table_is_found_below_its_title_and_ends_before_its_legend(found):
     assert (found.head.sheet, found.head.header_row, found.head.template_id) == ("Orders", 4, "operations")
     assert {column.header: column.field for column in found.head.columns} == {
         "Production order": "order_no",
@@ -63,9 +68,7 @@ async def test_the_table_is_found_below_its_title_and_ends_before_its_legend():
     assert (found.seen, len(found.rows), len(found.rejected)) == (2000, 1988, 12)
 
 
-async def test_each_wrong_cell_is_told_and_no_other():
-    found = await read(EXAMPLES / "morning.xlsx")
-
+def test_each_wrong_cell_is_told_and_no_other(found):
     assert found.codes == [
         (240, "H", "cell.invalid"),
         (309, "H", "cell.number"),
@@ -82,8 +85,7 @@ async def test_each_wrong_cell_is_told_and_no_other():
     ]
 
 
-async def test_dates_and_numbers_of_every_habit_become_the_same_values():
-    found = await read(EXAMPLES / "morning.xlsx")
+def test_dates_and_numbers_of_every_habit_become_the_same_values(found):
     rows = {(row["order_no"], row["operation_no"]): row for row in found.by_field}
     start = dt.datetime(2026, 12, 2, 6, 0, tzinfo=dt.UTC) + dt.timedelta(hours=3 * 44 - 1)
 

@@ -5,6 +5,7 @@ import pytest
 from takt.testing import loopback
 from takt.testing.long_runs import History, LongRuns, history_file
 from takt.testing.programs import AbsentPrograms
+from takt.testing.spreading import Spreading
 
 LONG_TIMEOUT_S = 600
 _MARK_OF_FIXTURE = {"postgres_server": "db", "kafka_bootstrap": "broker"}
@@ -19,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(AbsentPrograms(required=config.getoption("--require-all")), "takt-programs")
+    config.pluginmanager.register(Spreading(), "takt-spreading")
     minutes = config.getoption("--long-minutes")
     if minutes is not None:
         runs = LongRuns(History(history_file()), budget_s=minutes * 60, seed=config.getoption("--long-seed"))

@@ -23,7 +23,7 @@ _PICKING = (
     "--co",
     "--collect-only",
 )
-_IN_PARALLEL = ("-n", "2", "--dist", "loadfile")
+_IN_PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def some(rest: Sequence[str]) -> int:
 
 
 def everything(rest: Sequence[str]) -> int:
-    """All tests but the long ones, and the verdict on coverage of all processes they started."""
+    """All tests but the long ones, and the verdict on coverage: of all processes but those of test stacks."""
     with tempfile.TemporaryDirectory(prefix="takt-coverage-") as folder:
         env = {"COVERAGE_FILE": str(Path(folder) / "data")}
         failed = python("-m", "coverage", "run", "-m", "pytest", "-m", "not long", *_IN_PARALLEL, *rest, env=env)

@@ -170,9 +170,8 @@ def parameters(grammar: Grammar) -> list[dict[str, Any]]:
         text = {"type": "string", "minLength": 1, "maxLength": _LONGEST_TEXT}
         told.append(_parameter("q", text, "Text to look for in " + ", ".join(grammar.search)))
     for field in grammar.compared.values():
-        told += [
-            _parameter(_name(field.name, op), _schema(grammar.adapters[field.name], op), None) for op in ops_of(field)
-        ]
+        own = grammar.adapters[field.name].json_schema()
+        told += [_parameter(_name(field.name, op), _schema(own, op), None) for op in ops_of(field)]
     return told
 
 
@@ -192,10 +191,10 @@ def _names_schema(prefix: str, names: Iterable[str]) -> Mapping[str, Any]:
     return {"type": "string", "pattern": f"^{one}(,{one})*$"}
 
 
-def _schema(adapter: TypeAdapter[Any], op: Op) -> Mapping[str, Any]:
+def _schema(own: Mapping[str, Any], op: Op) -> Mapping[str, Any]:
     if op is Op.ISNULL:
         return {"type": "boolean"}
-    return {"type": "string", "minLength": 1} if op is Op.IN else adapter.json_schema()
+    return {"type": "string", "minLength": 1} if op is Op.IN else own
 
 
 def _name(field: str, op: Op) -> str:

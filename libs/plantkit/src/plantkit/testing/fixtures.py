@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 import pytest
+import structlog
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import OKPKey
@@ -30,6 +31,13 @@ Published = Callable[[type[E]], Awaitable[list[E]]]
 CURSOR_SECRET = token_hex(16)
 CONSISTENCY_SECRET = token_hex(16)
 AUDIT_KEY = token_urlsafe(32)
+
+
+def pytest_configure() -> None:
+    """A traceback in a test's log is plain: with a frame and all locals around it, it takes seconds to draw."""
+    *chain, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*chain, plain])
 
 
 class Signer:
