@@ -127,10 +127,10 @@ def test_the_guard_takes_less_than_a_tenth_of_a_second():
         entry(name, version, *((f"{name}-{n}-cp311-cp311-manylinux_2_28_x86_64.whl", d) for n, d in enumerate(digests)))
         for (name, version), digests in locked(pinned).items()
     )
-    started = time.perf_counter()
+    started = time.thread_time()
 
     assert found(pinned, entries) == []
-    assert time.perf_counter() - started < 0.1
+    assert time.thread_time() - started < 0.1
 
 
 def test_the_committed_files_agree():

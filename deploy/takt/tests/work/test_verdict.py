@@ -1,6 +1,9 @@
 """Which tests run under which words, and when the coverage is enough."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -75,3 +78,17 @@ def test_no_long_test_is_no_failure_and_nothing_found_by_name_is(asked):
     assert {"-m", "long", "no:randomly", "--long-minutes", "1"} <= set(long)
     assert some == ("-m", "pytest", "-k", "nothing_of_that_name")
     assert "not db and not broker and not long" in fast
+
+
+def test_what_one_process_compiles_is_kept_for_the_next_outside_of_the_sources(tmp_path, monkeypatch):
+    monkeypatch.setenv("TAKT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "some_module.py").write_text("")
+
+    environment = {**os.environ, **testing.compiled()}
+    subprocess.run([sys.executable, "-c", "import some_module"], cwd=sources, env=environment, check=True)
+
+    assert list((tmp_path / "cache").rglob("some_module.*.pyc"))
+    assert [path.name for path in sources.iterdir()] == ["some_module.py"]

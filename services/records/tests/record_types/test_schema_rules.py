@@ -97,12 +97,12 @@ def test_a_sound_schema_is_kept_as_it_means(schema: Json) -> None:
 def test_a_schema_that_cannot_be_bounded_is_refused_where_it_is_wrong(name: str) -> None:
     schema, place = BAD[name]
 
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(SchemaRefused) as refused:
         checked(schema)
 
     assert place in [error.pointer for error in refused.value.errors]
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 PRESENT = an_object(
@@ -178,13 +178,13 @@ def choices(count: int) -> Json:
 def test_a_schema_of_many_alternatives_is_not_compared_for_long(count: int) -> None:
     """Beyond a number of them it is not compared at all: then only its words for people may change."""
     old, new = checked(choices(count)), checked({**choices(count), "maxProperties": 500})
-    started = time.perf_counter()
+    started = time.thread_time()
 
     with pytest.raises(SchemaIncompatible):
         refuse_incompatible(old, new)
     refuse_incompatible(old, checked({**choices(count), "title": "Said better"}))
 
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
 
 
 def test_a_new_field_of_an_open_schema_is_refused_because_it_might_have_been_there() -> None:

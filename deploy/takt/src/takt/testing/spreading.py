@@ -29,7 +29,7 @@ def _rank(nodeid: str, waiting: set[str]) -> int:
     return 1 if file_of(nodeid) in waiting else 2
 
 
-class Spread(LoadScopeScheduling):
+class Spread(LoadScopeScheduling):  # type: ignore[misc]  # the library has no types
     """Work goes out in the order it was collected in."""
 
     def _split_scope(self, nodeid: str) -> str:
