@@ -24,6 +24,7 @@ from takt_contracts.roles import Role
 SERVICES: Final = ("gateway", "operations", "records", "imports")
 PASSWORD: Final = f"{secrets.token_hex(4)} of Feuchtwangen {secrets.token_hex(4)}"
 _FRESH_S = 300
+_PATIENCE_S = 30
 _MANY_SIGN_INS = {"TAKT_GATEWAY_SIGN_INS_PER_MINUTE": "1000000"}
 
 
@@ -79,12 +80,18 @@ class Stack:
 
     def add_user(self, username: str, *roles: Role) -> None:
         body = {"username": username, "name": "Role under test", "password": PASSWORD, "roles": list(roles)}
-        made = httpx.post(f"{self.gateway}/api/v1/users", json=body, headers=self.headers(Role.ADMIN), trust_env=False)
+        made = httpx.post(
+            f"{self.gateway}/api/v1/users",
+            json=body,
+            headers=self.headers(Role.ADMIN),
+            trust_env=False,
+            timeout=_PATIENCE_S,
+        )
         assert made.status_code == 201, made.text
 
     def sign_in(self, username: str, password: str = PASSWORD) -> dict[str, Any]:
         body = {"username": username, "password": password}
-        answer = httpx.post(f"{self.gateway}/api/v1/auth/login", json=body, trust_env=False)
+        answer = httpx.post(f"{self.gateway}/api/v1/auth/login", json=body, trust_env=False, timeout=_PATIENCE_S)
         assert answer.status_code == 200, answer.text
         tokens: dict[str, Any] = answer.json()
         return tokens

@@ -22,6 +22,19 @@ def test_a_run_that_is_doubted_fails(verdicts: list[Verdict]) -> None:
         passes(verdicts)
 
 
+def test_why_a_run_is_doubted_is_said_first() -> None:
+    with pytest.raises(AssertionError) as doubted:
+        passes([GOOD, UNKNOWN, BAD])
+
+    first, *rest = str(doubted.value).splitlines()
+    assert first == "unknown unknown (n: 0 of 1); bad false (1 lost)"
+    assert [line for line in rest if not line.startswith(" ")] == [
+        "unknown: unknown (n 0)",
+        "bad: false ()",
+        "good: true (n 1)",
+    ]
+
+
 def test_a_planted_bug_is_convicted_for_its_own_reason(capsys: pytest.CaptureFixture[str]) -> None:
     convicts([GOOD, BAD], "lost", "gap")
 

@@ -24,6 +24,8 @@ OPERATIONS = 12
 ROWS = 400
 _DESIRED = "1000000"
 _DEADLINE_S = 6.0
+_PATIENCE_S = 60.0
+"""Of what is done before any fault: a stack that has just come up is slow at first."""
 _THINKING_S = 0.1
 _MOST_TRIES = 4
 _UPLOAD_EVERY_S = 8.0
@@ -66,7 +68,9 @@ class Floor:
                 await self._must(f"/operations/{key}/start", {}, f"start-{key}")
 
     async def _must(self, path: str, body: dict[str, str], key: str | None = None) -> None:
-        answer = await self._client.post(path, json=body, headers={} if key is None else {"idempotency-key": key})
+        answer = await self._client.post(
+            path, json=body, headers={} if key is None else {"idempotency-key": key}, timeout=_PATIENCE_S
+        )
         assert answer.is_success, answer.text
 
     async def work(self, over: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,7 @@ class Run:
     seed: int = 1
     landed: Counter[str] = field(default_factory=Counter)
     moments: list[tuple[float, float]] = field(default_factory=list)
+    stuck: list[Anomaly] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.floor = Floor(self.linked.stack, self.seed)
@@ -63,7 +64,7 @@ class Run:
         try:
             await self.floor.open()
             times = await self._disturbed()
-            verdicts = [await self._drained(), self._landed(), *await self._judged(times)]
+            verdicts = [self._healed(), await self._drained(), self._landed(), *await self._judged(times)]
             return verdicts
         finally:
             await self.floor.close()
@@ -98,13 +99,24 @@ class Run:
         self.say(f"{time.monotonic() - began:6.1f} s  lands  {step.fault}")
         landed_at = time.monotonic()
         try:
-            await fault.land()
+            await self._within(f"{step.fault} does not land", fault.land())
             await asyncio.sleep(step.for_s)
         finally:
-            await fault.heal()
+            await self._within(f"{step.fault} does not heal", fault.heal())
         self.moments.append((landed_at, time.monotonic()))
         self.landed[step.fault] += bool(fault.landed)
         self.say(f"{time.monotonic() - began:6.1f} s  heals  {step.fault} (landed {fault.landed})")
+
+    async def _within(self, otherwise: str, doing: Awaitable[None]) -> None:
+        """A limit that is passed is a verdict: an error would leave the log without all the others."""
+        try:
+            await doing
+        except TimeoutError:
+            self.stuck.append(Anomaly("stuck", otherwise))
+
+    def _healed(self) -> Verdict:
+        """Every fault came and went within its limits."""
+        return judge("healed", self.stuck, {"faults": len(self.moments)})
 
     def _landed(self) -> Verdict:
         """A fault of the schedule that did not take effect leaves the run unproved."""

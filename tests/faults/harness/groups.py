@@ -22,15 +22,21 @@ async def places(bootstrap: str, *names: str) -> dict[str, dict[TopicPartition, 
 
 
 async def lag(bootstrap: str) -> int:
-    """Records that some group of the broker has not committed yet."""
-    standing = await places(bootstrap)
-    named = {partition.topic for offsets in standing.values() for partition in offsets}
-    last = await topics.ends(bootstrap, named)
-    return sum(_behind(offsets, last) for offsets in standing.values())
+    """Records that were there when this began and that some group of the broker has not committed when it ends.
+
+    Services tell of themselves all the time: on a slow machine something is always new by the time one has looked.
+    """
+    last = await topics.ends(bootstrap, await _read(bootstrap))
+    return sum(_behind(offsets, last) for offsets in (await places(bootstrap)).values())
+
+
+async def _read(bootstrap: str) -> set[str]:
+    """Topics that some group has read."""
+    return {partition.topic for offsets in (await places(bootstrap)).values() for partition in offsets}
 
 
 def _behind(offsets: Mapping[TopicPartition, int], last: Mapping[TopicPartition, int]) -> int:
-    return sum(max(0, last[partition] - offset) for partition, offset in offsets.items())
+    return sum(max(0, last.get(partition, 0) - offset) for partition, offset in offsets.items())
 
 
 async def rewind(bootstrap: str, group: str) -> int:

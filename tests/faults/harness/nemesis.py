@@ -27,7 +27,7 @@ from tests.faults.harness.links import Linked
 from tests.faults.harness.proxy import Weather
 
 BACK_S = 180.0
-_REPLAY_S = 120.0
+_REPLAY_S = 180.0
 _ENOUGH = 400
 """Sessions that no server of ours has room for."""
 
@@ -106,7 +106,7 @@ class Kill:
     async def land(self) -> None:
         self._victim = await running(self.linked.stack, self.name)
         self._victim.send_signal(self.number)
-        await asyncio.to_thread(self._victim.wait, 30)
+        await asyncio.to_thread(_await_end, self._victim, BACK_S)
         self.landed += 1
 
     async def heal(self) -> None:
@@ -130,7 +130,7 @@ class Pause:
         async def stopped() -> bool:
             return bool(sleeper.status() == psutil.STATUS_STOPPED)
 
-        await until(stopped)
+        await until(stopped, BACK_S)
         self.landed += 1
 
     async def heal(self) -> None:
@@ -153,7 +153,7 @@ class Absence:
         self._gone = await running(self.linked.stack, self.name)
         process(self.linked.stack, "launcher").suspend()
         self._gone.send_signal(signal.SIGTERM if self.gently else signal.SIGKILL)
-        await asyncio.to_thread(_await_end, self._gone, 20)
+        await asyncio.to_thread(_await_end, self._gone, BACK_S)
         self.landed += 1
 
     async def heal(self) -> None:
@@ -205,13 +205,15 @@ class BackendKilled:
     landed: int = 0
 
     async def land(self) -> None:
+        os.kill(await until(self._session, BACK_S), signal.SIGKILL)
+        self.landed += 1
+
+    async def _session(self) -> int | None:
+        """Process of a session of ours that is there. Services that were cut off may not be back yet."""
         async with self.linked.stack.database() as connection:
-            query = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'takt-%' ORDER BY pid LIMIT 1"
-            pid = await connection.fetchval(query)
-        server = process(self.linked.stack, "postgres")
-        if pid is not None and pid in {child.pid for child in server.children()}:
-            os.kill(pid, signal.SIGKILL)
-            self.landed += 1
+            rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'takt-%'")
+        children = {child.pid for child in process(self.linked.stack, "postgres").children()}
+        return min(children & {row["pid"] for row in rows}, default=None)
 
     async def heal(self) -> None:
         await until(lambda: answers(self.linked.stack), BACK_S)
@@ -351,7 +353,7 @@ class OffsetsReset:
         async def rewound() -> int:
             return await groups.rewind(bootstrap, self.group)
 
-        self.landed += await until(rewound, 20)
+        self.landed += await until(rewound, BACK_S)
 
     async def heal(self) -> None:
         await self._absence.heal()
