@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
 
@@ -60,9 +61,10 @@ class Shop:
         await self._must(f"{address}/api/v1/items", {"code": code, "name": "Faulty part"})
         await asyncio.gather(*(self._plan(address, key) for key in [*self.keys, self.idle]))
 
-    async def plan(self, address: str, keys: Sequence[str]) -> None:
+    async def plan(self, address: str, keys: Sequence[str], **more: Any) -> None:
         """Operations that nobody has started."""
-        await asyncio.gather(*(self._must(f"{address}/api/v1/operations", self._planned(key)) for key in keys))
+        url = f"{address}/api/v1/operations"
+        await asyncio.gather(*(self._must(url, self._planned(key) | more) for key in keys))
 
     async def _plan(self, address: str, key: str) -> None:
         order, _, number = key.partition("/")
@@ -75,7 +77,12 @@ class Shop:
         code = f"F-{self.plant.name}"
         return {"order_no": order, "operation_no": number, "workplace": code, "item": code, "qty_desired": f"{DESIRED}"}
 
-    async def _must(self, url: str, body: dict[str, str], key: str | None = None) -> None:
+    async def add(self, address: str, plural: str, codes: Sequence[str]) -> None:
+        """Resources that need no more than a name."""
+        url = f"{address}/api/v1/{plural}"
+        await asyncio.gather(*(self._must(url, {"code": code, "name": code}) for code in codes))
+
+    async def _must(self, url: str, body: dict[str, Any], key: str | None = None) -> None:
         headers = {} if key is None else {"idempotency-key": key}
         answer = await self._client.post(url, json=body, headers=headers, timeout=20)
         assert answer.is_success, answer.text

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from operations.production.model import TOLD
 from operations.production.rules import FINAL, moves
-from takt_contracts.operations.production import Status
+from takt_contracts.operations.production import OperationStepRecorded, Status
+from takt_contracts.operations.profiles import OperationProfileBound
+from takt_contracts.operations.timers import OperationTimerClosed, OperationTimerOpened
 
 PAGE = "docs/transitions.md"
 _HEAD = """# Transitions of an operation
@@ -13,11 +15,13 @@ Written by `takt docs` from the rules of production; do not edit.
 
 Each row is one event and what the operation is before and after it. What is not here does not happen, neither on the
 topic nor in the API. An operation that a workbook brings along is created in the status that it has there.
-Events about timers and steps are left out, as they change neither.
+Events about timers, steps and profiles change neither; the rows say where they are told.
 
 | status | on hold | event | becomes | on hold |
 |---|---|---|---|---|
 """
+_CHANGES = ("updated", OperationProfileBound.fact, "archived", "restored")
+_WHILE_IT_RUNS = (OperationTimerOpened, OperationTimerClosed, OperationStepRecorded)
 
 
 def page() -> str:
@@ -29,9 +33,11 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
         yield "-", "-", "created", status, "no"
     for move in moves():
         yield move.status, _said(move.is_held), TOLD[move.action].fact, move.becomes, _said(move.becomes_held)
+    for event in _WHILE_IT_RUNS:
+        yield Status.IN_PROGRESS, "no", event.fact, Status.IN_PROGRESS, "no"
     for status in Status:
         for held in ("no",) if status in FINAL else ("no", "yes"):
-            for fact in ("archived", "restored") if status in FINAL else ("updated", "archived", "restored"):
+            for fact in ("archived", "restored") if status in FINAL else _CHANGES:
                 yield status, held, fact, status, held
 
 
