@@ -7,6 +7,7 @@ for are counted per source and minute: an entry for each would let a stranger fi
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -19,7 +20,7 @@ from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.clock import Clock
 from plantkit.db.engine import LOST_CONNECTION, Database
 from plantkit.db.row import Aggregate, columns_of
-from plantkit.db.tx import Origin, Tx
+from plantkit.db.tx import Origin, Refused, Tx
 from plantkit.db.writer import Writes, statement
 from plantkit.errors import DomainError, Unauthenticated, Unavailable
 from plantkit.ids import new_id
@@ -60,6 +61,13 @@ def told_entry(entry: AuditEntry, settings: ServiceSettings) -> Event:
     return AUDIT_RECORDED[settings.service](version=1, state=entry)
 
 
+def refusal_row(refused: Refused, tx: Tx, settings: ServiceSettings) -> dict[str, Any]:
+    """The entry of one of several things that a command was asked for. It is written with the answer that says so."""
+    entry = _refusal(tx.principal, refused.code, tx.origin, tx.now)
+    named = entry.model_copy(update={"resource": refused.resource, "subject": refused.subject})
+    return _row(named, tx.principal, tx.origin, settings)
+
+
 class Refusals:
     """Writes what was refused, before it is answered: what nobody could prove later is not refused but unavailable."""
 
@@ -77,8 +85,7 @@ class Refusals:
             self._anonymous[request.client.host if request.client else "unknown", error.code] += 1
             return
         origin: Origin = request.state.origin
-        action = f"{request.method} {request.url.path}"[:500]
-        entry = self._entry(Actor(kind=principal.kind, id=principal.id), action, error.code, origin)
+        entry = _refusal(principal, error.code, origin, self._clock())
         if not await self._write(entry, principal, origin):
             raise Unavailable("The request was refused, and the refusal could not be recorded.")
 
@@ -93,21 +100,9 @@ class Refusals:
         counted, self._anonymous = self._anonymous, Counter()
         for (source, code), count in counted.items():
             origin = Origin(request_id=str(new_id()))
-            entry = self._entry(Actor(kind="anonymous"), "anonymous requests", code, origin)
-            told = entry.model_copy(update={"changes": {"source": source, "count": count}})
-            await self._write(told, SYSTEM, origin)
-
-    def _entry(self, actor: Actor, action: str, code: str, origin: Origin) -> AuditEntry:
-        return AuditEntry(
-            id=new_id(),
-            at=self._clock(),
-            actor=actor,
-            action=action,
-            outcome=Outcome.REFUSED,
-            code=code,
-            request_id=origin.request_id,
-            trace_id=trace_id(origin),
-        )
+            changes = {"source": source, "count": count}
+            entry = _entry(Actor(kind="anonymous"), "anonymous requests", code, origin, self._clock())
+            await self._write(entry.model_copy(update={"changes": changes}), SYSTEM, origin)
 
     async def _write(self, entry: AuditEntry, principal: Principal, origin: Origin) -> bool:
         """False, and a line in the log, when that is not possible."""
@@ -122,6 +117,15 @@ class Refusals:
             return False
         self._wake.notify()
         return True
+
+
+def _refusal(principal: Principal, code: str, origin: Origin, at: datetime) -> AuditEntry:
+    return _entry(Actor(kind=principal.kind, id=principal.id), origin.asked, code, origin, at)
+
+
+def _entry(actor: Actor, action: str, code: str, origin: Origin, at: datetime) -> AuditEntry:
+    about: dict[str, Any] = {"request_id": origin.request_id, "trace_id": trace_id(origin)}
+    return AuditEntry(id=new_id(), at=at, actor=actor, action=action, outcome=Outcome.REFUSED, code=code, **about)
 
 
 def _row(entry: AuditEntry, principal: Principal, origin: Origin, settings: ServiceSettings) -> dict[str, Any]:

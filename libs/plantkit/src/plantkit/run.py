@@ -16,7 +16,7 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 
 from plantkit import crash
-from plantkit.audit import change_row
+from plantkit.audit import change_row, refusal_row
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.context import Context
 from plantkit.db.constraints import explain
@@ -145,13 +145,15 @@ class Runner:
         self._judge(tx, writes, await self.context.commands.write(tx, writes))
 
     def _outbox(self, tx: Tx) -> Iterator[dict[str, Any]]:
-        """The facts of aggregates and their audit entry, then what was said beside them."""
+        """The facts of aggregates and their audit entry, then what was refused and said beside them."""
         about: dict[str, Any] = {"now": tx.now, "settings": self.context.settings}
         told = tx.told()
         for _, event in told:
             yield outbox_row(event, principal=tx.principal, origin=tx.origin, **about)
         if told:
             yield change_row(told, tx, self.context.settings)
+        for refused in tx.refused:
+            yield refusal_row(refused, tx, self.context.settings)
         for said in tx.said:
             yield outbox_row(said.event, principal=said.principal, origin=said.origin, **about)
 

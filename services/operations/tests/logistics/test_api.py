@@ -6,7 +6,7 @@ from itertools import product
 import asyncpg
 import pytest
 
-from plantkit.testing.watch import nothing_written
+from plantkit.testing.watch import audit_entries, nothing_written, refusal_codes
 from services.operations.tests.logistics.conftest import NUMBERS, TIMES, add, key
 from takt_contracts.operations.logistics import (
     TransportOrderAssigned,
@@ -246,6 +246,29 @@ async def test_many_are_dispatched_at_once_with_a_result_each(client, plan, act,
     found = {no: (await client.get(f"{URL}/{no}")).json()["status"] for no in (ready, planned)}
     assert found == {ready: "DISPATCHED", planned: "PLANNED"}
     assert await facts_of(database, assigned) == ["created", "assigned", "dispatched"]
+
+
+async def test_each_one_that_a_bulk_dispatch_refuses_is_in_the_audit_trail_once(client, plan, assigned, database):
+    planned, nobody, again = (await plan())["no"], f"NOBODY-{next(NUMBERS)}", key()
+    for _ in range(2):
+        sent = {"orders": [planned, nobody, assigned["no"], planned]}
+        assert (await client.post(f"{URL}/dispatch", json=sent, headers=again)).status_code == 200
+    entries = [one for one in await audit_entries(database) if one["subject"] in (planned, nobody, assigned["no"])]
+    refused = [one for one in entries if one["outcome"] == "refused"]
+    assert [(one["subject"], one["resource"], one["code"], one["action"]) for one in refused] == [
+        (nobody, "transport-order", "resource.not-found", f"POST {URL}/dispatch"),
+        (planned, "transport-order", "transport-order.illegal-transition", f"POST {URL}/dispatch"),
+    ]
+    [sent_off] = [one for one in entries if one["action"] == "operations.transport-order.dispatched"]
+    assert (sent_off["subject"], sent_off["request_id"]) == (assigned["no"], refused[0]["request_id"])
+    assert {one["actor"]["id"] for one in refused} == {sent_off["actor"]["id"]}
+
+
+async def test_a_bulk_dispatch_that_sends_nobody_is_in_the_audit_trail_too(client, plan, database):
+    planned, before = (await plan())["no"], await refusal_codes(database)
+    reply = await client.post(f"{URL}/dispatch", json={"orders": [planned]}, headers=key())
+    assert [one["dispatched"] for one in reply.json()["results"]] == [False]
+    assert (await refusal_codes(database))[len(before) :] == ["transport-order.illegal-transition"]
 
 
 async def test_a_repeated_bulk_dispatch_is_answered_alike(client, assigned):

@@ -19,7 +19,7 @@ from plantkit.db.holds import Hold
 from plantkit.db.row import Aggregate, Row, columns_of
 from plantkit.db.structured import as_read
 from plantkit.db.writer import Writes
-from plantkit.errors import NotFound
+from plantkit.errors import DomainError, NotFound
 from plantkit.ids import new_id
 from takt_contracts.event import Event
 
@@ -31,11 +31,12 @@ Beside = tuple[Label[Any], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a command came from, for events, audit entries and logs."""
+    """Where a command came from, for events, audit entries and logs. `asked` is the request's method and path."""
 
     request_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,15 @@ class Said:
     event: Event
     principal: Principal
     origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One of several things that a command was asked for, and why it was not done."""
+
+    resource: str
+    subject: str
+    code: str
 
 
 class Tx:
@@ -71,6 +81,7 @@ class Tx:
         self._holds: list[Hold] = []
         self._met: set[str] = set()
         self.said: list[Said] = []
+        self.refused: list[Refused] = []
 
     async def begin(self) -> None:
         """Start a transaction, for reads that must agree with each other. Twice is once."""
@@ -170,6 +181,10 @@ class Tx:
         """
         self.said.append(Said(event, principal or self.principal, origin or self.origin))
 
+    def refuse(self, resource: str, subject: str, error: DomainError) -> None:
+        """One of several things is not done, while the others are: the audit trail tells it too."""
+        self.refused.append(Refused(resource, subject, error.code))
+
     def writes(self) -> Writes:
         """State rows that changed, and their facts are in `told`."""
         gathered = Writes(holds=self._holds)
@@ -188,7 +203,7 @@ class Tx:
     @property
     def has_told(self) -> bool:
         """Whether the relay has something to do after this."""
-        return bool(self.said) or any(row.told for row in self._aggregates)
+        return bool(self.said or self.refused) or any(row.told for row in self._aggregates)
 
     def _read(self, entity: type[R], record: asyncpg.Record) -> R:
         row: R = manager_of_class(entity).new_instance()

@@ -68,6 +68,7 @@ def origin_of(scope: Scope) -> Origin:
     return Origin(
         request_id=given.decode() if _REQUEST_ID.fullmatch(given) else str(new_id()),
         traceparent=parent.decode() if _TRACEPARENT.fullmatch(parent) else _fresh_traceparent(),
+        asked=f"{scope['method']} {scope['path']}"[:500],
     )
 
 

@@ -101,7 +101,10 @@ async def cancel_transport(tx: Tx, cmd: CancelTransport) -> TransportOrder:
 
 
 async def dispatch_many(tx: Tx, cmd: DispatchMany) -> DispatchResults:
-    """A refusal of one leaves the others as they are. Locked by number, so two of these never wait in a ring."""
+    """A refusal of one leaves the others as they are, and an entry in the audit trail.
+
+    Locked by number, so two of these never wait in a ring.
+    """
     found = {no: await _dispatched(tx, no) for no in sorted(set(cmd.orders))}
     return DispatchResults(results=tuple(found[no] for no in cmd.orders))
 
@@ -113,5 +116,6 @@ async def _dispatched(tx: Tx, no: str) -> DispatchResult:
             raise NotFound("transport order", no)
         order.dispatch()
     except DomainError as refused:
+        tx.refuse("transport-order", no, refused)
         return DispatchResult(no=no, dispatched=False, code=refused.code, detail=refused.detail)
     return DispatchResult(no=no, dispatched=True, version=order.version)
