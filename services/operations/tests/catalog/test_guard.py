@@ -7,8 +7,8 @@ from operations.catalog import RESOURCES
 from operations.catalog.slice import SLICE
 from takt_contracts.catalog import resources
 
-BESIDE = {"__init__", "slice", "binding"}
-"""`binding` is what an item can do beside being kept: to be held to a process profile."""
+BESIDE = {"__init__", "slice", "binding", "loads"}
+"""`binding` is what an item can do beside being kept: to be held to a process profile; `loads`, a rule of vehicles."""
 FOLDER = Path(operations.catalog.__file__).parent
 
 

@@ -179,6 +179,70 @@ async def test_a_load_does_not_grow_above_the_capacity_afterwards(client, assign
     assert (await patch(client, assigned, kilos="5000")).status_code == 200
 
 
+LOWERED = {
+    "pallets": ({"capacity_pallets": 3}, ["/capacity_pallets"]),
+    "kilos": ({"capacity_kg": "1249.9"}, ["/capacity_kg"]),
+    "both": ({"capacity_pallets": 0, "capacity_kg": "0"}, ["/capacity_pallets", "/capacity_kg"]),
+}
+
+
+@pytest.mark.parametrize("case", LOWERED)
+@pytest.mark.parametrize("verbs", [(), ("dispatch", "depart")], ids=["assigned", "departed"])
+async def test_a_truck_is_not_made_smaller_than_what_is_assigned_to_it(
+    client, act, assigned, truck, database, case, verbs
+):
+    fields, pointers = LOWERED[case]
+    for verb in verbs:
+        assert (await act(assigned, verb)).status_code == 200
+    async with nothing_written(database, "trucks", told="vehicle.below-load"):
+        reply = await change(client, f"trucks/{truck}", **fields)
+    assert (refusal(reply), reply.json()["orders"]) == ((422, "vehicle.below-load"), [assigned["no"]])
+    assert [error["pointer"] for error in reply.json()["errors"]] == pointers
+    assert assigned["no"] in reply.json()["detail"]
+    assert (await change(client, f"trucks/{truck}", capacity_pallets=4, capacity_kg="1250")).status_code == 200
+    assert (await act(assigned, "cancel" if not verbs else "arrive", **({} if verbs else {"reason": "x"}))).is_success
+
+
+async def change(client, path, **fields):
+    found = (await client.get(f"/api/v1/{path}")).json()
+    return await client.patch(f"/api/v1/{path}", json=fields, headers={"if-match": f'"{found["version"]}"'})
+
+
+async def test_a_trailer_is_not_made_smaller_than_what_its_truck_leaves_for_it(client, plan, act, truck, trailer):
+    order = await plan(pallets=25, kilos="1")
+    assert (await act(order, "assign", truck=truck, trailer=trailer)).status_code == 200
+    assert refusal(await change(client, f"trailers/{trailer}", capacity_pallets=14)) == (422, "vehicle.below-load")
+    assert refusal(await change(client, f"trucks/{truck}", capacity_pallets=None)) == (422, "vehicle.below-load")
+    assert (await change(client, f"trailers/{trailer}", capacity_pallets=15, capacity_kg=None)).status_code == 200
+    assert (await act(order, "cancel", reason="no goods")).status_code == 200
+    assert (await change(client, f"trailers/{trailer}", capacity_pallets=0)).status_code == 200
+
+
+async def test_of_a_truck_made_smaller_and_loaded_at_once_it_never_has_too_much(client, plan, act):
+    for _ in range(8):
+        truck, order = await add(client, "trucks", f"TR-{next(NUMBERS)}", capacity_pallets=10), await plan()
+        lowered, loaded = await asyncio.gather(
+            change(client, f"trucks/{truck}", capacity_pallets=3), act(order, "assign", truck=truck)
+        )
+        codes = {reply.json().get("code") for reply in (lowered, loaded) if not reply.is_success}
+        assert codes in ({"vehicle.below-load"}, {"transport-order.over-capacity"})
+
+
+async def test_the_database_keeps_the_capacity_whatever_the_code_does(assigned, truck, database):
+    for fields in ("capacity_pallets = 3", "capacity_kg = 1"):
+        async with database.connect() as connection:
+            with pytest.raises(asyncpg.CheckViolationError, match="less than its load"):
+                await connection.execute(f"UPDATE trucks SET {fields} WHERE code = $1", truck)
+
+
+async def test_an_import_that_makes_a_truck_too_small_is_refused_by_its_row(client, assigned, truck, imports):
+    free = await add(client, "trucks", f"TR-{next(NUMBERS)}", capacity_pallets=9)
+    rows = [{"code": one, "name": "Truck", "capacity_pallets": 3} for one in (truck, free)]
+    result = await imports.send("trucks", rows, roles=(Role.PLANNER, Role.DISPATCHER))
+    assert result.states == ("rejected", "updated")
+    assert [(one.field, one.code) for one in result.refusals] == [("capacity_pallets", "vehicle.below-load")]
+
+
 async def test_who_is_not_there_cannot_be_assigned(client, plan, act, truck, database):
     order = await plan()
     await client.delete(f"/api/v1/trucks/{truck}", headers={"if-match": '"1"'})

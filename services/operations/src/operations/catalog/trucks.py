@@ -5,6 +5,7 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, CheckConstraint, Index, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from operations.catalog.loads import carries_its_load, kept_by_trigger
 from operations.db import Aggregate
 from plantkit.resources.resource import Bookable, Resource
 from takt_contracts.operations.trucks import TRUCK
@@ -21,7 +22,7 @@ class TruckRow(Bookable, Aggregate):
         Index(None, "name"),
         Index(None, "capacity_pallets"),
         Index(None, "capacity_kg"),
-        {"comment": "What pulls, and often carries, a transport"},
+        {"comment": "What pulls, and often carries, a transport", "info": kept_by_trigger("trucks")},
     )
 
     code: Mapped[str] = mapped_column(String(40))
@@ -31,4 +32,4 @@ class TruckRow(Bookable, Aggregate):
     capacity_kg: Mapped[Decimal | None] = mapped_column(Numeric(18, 6))
 
 
-TRUCKS = Resource(TRUCK, TruckRow, search=("code", "name", "plate"))
+TRUCKS = Resource(TRUCK, TruckRow, search=("code", "name", "plate"), rules=(carries_its_load("truck"),))
