@@ -21,9 +21,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "transitions.md"
 Ends = dict[TopicPartition, int]
 
 
-async def served(plant: Plant, shop: Shop) -> list[str]:
+NO_CEILING = "tests.faults.planted.commands:NO_CEILING"
+
+
+async def served(plant: Plant, shop: Shop, commands: str | None = None) -> list[str]:
     """Two services that answer."""
-    addresses = [plant.service("api", "relay")[1], plant.service("api")[1]]
+    addresses = [plant.service("api", "relay", commands=commands)[1], plant.service("api", commands=commands)[1]]
     for address in addresses:
         await shop.ready(address)
     return addresses
@@ -65,13 +68,37 @@ async def test_ten_thousand_reports_never_pass_the_ceiling(plant: Plant, shop: S
     passes([guard, *await judged(plant, order, log_ends, least=1_000)])
 
 
-async def test_a_ceiling_that_is_checked_without_a_lock_is_convicted(plant: Plant, shop: Shop, log_ends: Ends) -> None:
-    """Without the triggers the rule looks at the operation before, and nobody holds what it saw."""
-    async with tables.superuser(plant) as connection:
-        await connection.execute("ALTER TABLE operations DISABLE TRIGGER keep_flow")
+async def worked(plant: Plant, shop: Shop, commands: str | None) -> tuple[BusyOrder, Counter[str]]:
+    """A short run of services whose commands are run by these strategies."""
     order = BusyOrder(plant, desired=5_500)
-    addresses = await served(plant, shop)
+    addresses = await served(plant, shop, commands)
     await order.open(addresses[0])
     async with order.watched(addresses[0]):
-        await order.work(addresses, clients=CLIENTS, commands=120, corrections_percent=30)
+        answers = await order.work(addresses, clients=CLIENTS, commands=120, corrections_percent=30)
+    return order, answers
+
+
+async def without_trigger(plant: Plant) -> None:
+    async with tables.superuser(plant) as connection:
+        await connection.execute("ALTER TABLE operations DISABLE TRIGGER keep_flow")
+
+
+async def test_a_ceiling_that_commands_do_not_look_at_is_kept_by_the_database(
+    plant: Plant, shop: Shop, log_ends: Ends
+) -> None:
+    """Defence in depth: commands look so that a refusal says what is left, the trigger so that no race passes."""
+    order, answers = await worked(plant, shop, NO_CEILING)
+    guard = enough(refused=(refused_by_the_ceiling(answers), 100))
+    passes([guard, *await judged(plant, order, log_ends, least=100)])
+
+
+@pytest.mark.parametrize("commands", [None, NO_CEILING], ids=["looked at without a lock", "not looked at"])
+async def test_a_ceiling_that_the_database_does_not_keep_is_convicted(
+    plant: Plant, shop: Shop, log_ends: Ends, commands: str | None
+) -> None:
+    """Two mistakes are planted, as one alone is caught: the trigger is off, and commands see nothing around (handed in
+    by constructor), or see it and nobody holds what they saw.
+    """
+    await without_trigger(plant)
+    order, _ = await worked(plant, shop, commands)
     convicts(await judged(plant, order, log_ends, least=100), "overdrawn")

@@ -21,6 +21,7 @@ from plantkit.strategies import CommandStrategies, as_one_statement
 BETWEEN = "planted.between_two_transactions"
 _VERSION_PREDICATE = re.compile(r" AND \S+\.version = \S+base_version")
 _INSERTED = re.compile(r"( RETURNING \$\d+::INTEGER AS one)")
+_AROUND = ("handed_over", "consumed", "consumer_tolerance_percent")
 _STORED = "SELECT request_sha256, status, headers, body FROM idempotency WHERE caller = $1 AND key = $2"
 
 
@@ -82,7 +83,13 @@ def _anybody(principal: Principal) -> str:
     return "anybody"
 
 
+def _nothing_around(read: Values) -> Values:
+    """As if no operation of the order were before or after: a ceiling that nobody looks at."""
+    return {**read, **{name: None for name in _AROUND if name in read}}
+
+
 EVENT_AFTER_COMMIT = CommandStrategies(write=_state_first_events_later)
 ANSWER_AFTER_EFFECT = CommandStrategies(write=_effect_first_answer_later)
 NO_VERSION_PREDICATE = CommandStrategies(write=_last_write_wins)
 KEY_OF_ANYBODY = CommandStrategies(caller=_anybody)
+NO_CEILING = CommandStrategies(seen=_nothing_around)

@@ -11,7 +11,7 @@ from takt_contracts.scalars import UtcDatetime, Version
 
 
 class Outcome(StrEnum):
-    """A change is told in the transaction that made it, a refusal in one of its own or with the answer that lists it."""
+    """A change is told in the transaction that made it, a refusal in one of its own or with the answer that has it."""
 
     CHANGED = "changed"
     REFUSED = "refused"

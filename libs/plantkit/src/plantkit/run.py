@@ -111,7 +111,7 @@ class Runner:
     ) -> tuple[T, Answer | None]:
         async with self.context.db.connection() as connection:
             about: dict[str, Any] = {"now": self.now(), "principal": self.principal, "origin": self.origin}
-            tx = Tx(connection, first_try=first_try, **about)
+            tx = Tx(connection, first_try=first_try, seen=self.context.commands.seen, **about)
             try:
                 result = await handler(tx, command)
                 answer = view(result) if view is not None else None

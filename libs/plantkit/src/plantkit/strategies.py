@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from plantkit.auth.principal import Principal
 from plantkit.db.row import Values
-from plantkit.db.tx import Tx
+from plantkit.db.tx import Tx, as_found
 from plantkit.db.writer import Writes, statement
 
 
@@ -26,3 +26,4 @@ def by_id(principal: Principal) -> str:
 class CommandStrategies:
     write: Callable[[Tx, Writes], Awaitable[Values]] = as_one_statement
     caller: Callable[[Principal], str] = by_id
+    seen: Callable[[Values], Values] = as_found

@@ -3,7 +3,7 @@
 A transaction is begun only when something is locked or several rows depend on each other; one statement is one already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -16,7 +16,7 @@ from sqlalchemy.orm.attributes import manager_of_class
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.holds import Hold
-from plantkit.db.row import Aggregate, Row, columns_of
+from plantkit.db.row import Aggregate, Row, Values, columns_of
 from plantkit.db.structured import as_read
 from plantkit.db.writer import Writes
 from plantkit.errors import DomainError, NotFound
@@ -57,6 +57,11 @@ class Refused:
     code: str
 
 
+def as_found(read: Values) -> Values:
+    """What is read beside a row, as the database has it."""
+    return read
+
+
 class Tx:
     """One command's view of the database. The runner makes it, writes what it gathered, and ends it."""
 
@@ -68,9 +73,11 @@ class Tx:
         principal: Principal,
         origin: Origin,
         first_try: bool = False,
+        seen: Callable[[Values], Values] = as_found,
     ) -> None:
         self.connection = connection
         self.first_try = first_try
+        self._seen = seen
         self.has_claimed = False
         self.now = now
         self.principal = principal
@@ -114,7 +121,7 @@ class Tx:
         self.has_claimed = self.first_try
         return await self.one(entity, lock=not self.first_try, **key)
 
-    async def claim_beside(self, entity: type[A], beside: Beside, **key: Any) -> tuple[A, asyncpg.Record]:
+    async def claim_beside(self, entity: type[A], beside: Beside, **key: Any) -> tuple[A, Values]:
         """As `claim`, together with what the labels of `beside` say of other rows, read in the same moment.
 
         A row that had to be waited for is read once more: what others have committed meanwhile must be seen too.
@@ -127,7 +134,7 @@ class Tx:
         record = await self.connection.fetchrow(query.sql, *query.arguments(key))
         if record is None:
             raise _not_found(entity, key)
-        return self._read(entity, record), record
+        return self._read(entity, record), self._seen(record)
 
     async def fetch(self, statement: Compiled | ClauseElement, **given: Any) -> Sequence[asyncpg.Record]:
         """Records of any statement. Statements on a hot path are compiled once, at import."""
