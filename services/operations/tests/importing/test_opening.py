@@ -1,5 +1,7 @@
 """Work that was done before an operation was known here becomes one ledger entry; afterwards it is only compared."""
 
+from itertools import permutations
+
 import orjson
 import pytest
 
@@ -103,3 +105,43 @@ async def test_history_is_not_planned_anew(imports, client):
         (3, "operation.desired-below-processed", "qty_desired"),
     ]
     assert (await client.get(at(one))).json() == read
+
+
+def of_one_order(*done):
+    """An operation each, from 0010 on: good and scrap of what was done before."""
+    first = row()
+    rows = [{**first, "operation_no": f"{10 * number:04}"} for number in range(1, len(done) + 1)]
+    return [
+        {**one, "status": "IN_PROGRESS", "qty_good": good, "qty_scrap": scrap}
+        for one, (good, scrap) in zip(rows, done, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("phase", ["plan", "commit"])
+async def test_more_than_was_handed_over_is_refused_in_the_plan_already(imports, phase):
+    rows = of_one_order(("30", "5"), ("20", "10"), ("15", "6"))
+    result = await imports.send("operations", rows, phase=phase)
+    assert (result.states, why(result)) == (
+        ("created", "created", "rejected"),
+        [(4, "operation.over-handed-over", "qty_processed")],
+    )
+    assert result.refusals[0].detail == "21 are processed, but 20 were handed over."
+
+
+@pytest.mark.parametrize("phase", ["plan", "commit"])
+async def test_an_operation_between_two_that_have_worked_hands_over_enough(imports, phase):
+    first, between, last = of_one_order(("30", "0"), ("19", "0"), ("20", "0"))
+    assert (await imports.send("operations", [first, last])).states == ("created", "created")
+    result = await imports.send("operations", [between], phase=phase)
+    assert why(result) == [(2, "operation.consumed-downstream", "qty_processed")]
+    cancelled = await imports.send("operations", [{**between, "status": "CANCELLED"}], phase=phase)
+    assert cancelled.states == ("created",)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+async def test_an_order_that_holds_lands_in_whatever_order_its_rows_come(imports, order):
+    rows = of_one_order(("30", "5"), ("20", "10"), ("15", "5"))
+    mixed = [rows[place] for place in order]
+    plan = await imports.send("operations", mixed, phase="plan")
+    assert (plan.states, plan.refusals) == (("created",) * 3, ())
+    assert (await imports.send("operations", mixed)).states == ("created",) * 3

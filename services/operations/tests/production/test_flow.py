@@ -163,6 +163,34 @@ async def test_the_database_keeps_the_flow_by_itself(
             await connection.execute(BOOK.format(**about))
 
 
+async def test_a_report_that_waits_for_a_correction_is_held_to_what_is_left(
+    chain: Chain, act: Act, client: httpx.AsyncClient, database: TestDatabase
+) -> None:
+    """The database by itself: what was read before the wait is not true any more."""
+    first, second = await chain(2)
+    await running(act, [first, second], "80", "50")
+    wrong = f"'{await entry_of(client, first)}'::uuid"
+    order_no = first["order_no"]
+    taken_back = BOOK.format(order_no=order_no, operation_no="0010", kind="correction", more="-30", wrong=wrong)
+    report = BOOK.format(order_no=order_no, operation_no="0020", kind="report", more="1", wrong="NULL")
+
+    async with database.connect("app") as correcting, database.connect("app") as reporting:
+        async with correcting.transaction():
+            await correcting.execute(taken_back)
+            waiting = asyncio.create_task(reporting.execute(report))
+            await waits(database, reporting)
+        with pytest.raises(asyncpg.CheckViolationError, match="flow"):
+            await waiting
+
+
+async def waits(database: TestDatabase, connection: asyncpg.Connection) -> None:
+    """Until the connection waits for a row that another one holds."""
+    query = "SELECT cardinality(pg_blocking_pids($1)) > 0"
+    async with database.connect("owner") as looking, asyncio.timeout(5):
+        while not await looking.fetchval(query, connection.get_server_pid()):
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("goods", "change", "operation_no"),
     [

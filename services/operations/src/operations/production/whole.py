@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, String, bindparam, func, select
 
+from operations.production.chain import Chain, Link
 from operations.production.model import Operation
 from operations.production.timers import close_timers
 from operations.work_orders import commands as orders
@@ -29,10 +30,17 @@ _SIBLINGS = compile_statement(
         Operation.archived_at.is_(None),
     )
 )
-_STATUSES = compile_statement(
-    select(Operation.order_no, Operation.status)
-    .distinct()
-    .where(Operation.order_no == func.any(bindparam("order_nos", type_=ARRAY(String))), Operation.archived_at.is_(None))
+_PARTS = compile_statement(
+    select(
+        Operation.order_no,
+        Operation.operation_no,
+        Operation.status,
+        Operation.qty_good,
+        Operation.qty_processed,
+        Operation.tolerance_percent,
+    ).where(
+        Operation.order_no == func.any(bindparam("order_nos", type_=ARRAY(String))), Operation.archived_at.is_(None)
+    )
 )
 
 
@@ -82,27 +90,37 @@ class PartOfOrder:
         """The orders of an import's rows: as many statements for five hundred of them as for one."""
         order_nos = {key[0] for key in keys if key and key[0] is not None}
         found = await orders.several(tx, order_nos, hold=hold)
-        statuses: defaultdict[str, set[Status]] = defaultdict(set)
-        for record in await tx.fetch(_STATUSES, order_nos=list(found)) if found else ():
-            statuses[record["order_no"]].add(Status(record["status"]))
-        return Gathered(tx, found, statuses)
+        gathered = Gathered(tx, found)
+        for record in await tx.fetch(_PARTS, order_nos=list(found)) if found else ():
+            gathered.know(record)
+        return gathered
 
 
 class Gathered:
     """Work orders that gain operations, until they are written."""
 
-    def __init__(self, tx: Tx, found: dict[str, WorkOrder], statuses: defaultdict[str, set[Status]]) -> None:
+    def __init__(self, tx: Tx, found: dict[str, WorkOrder]) -> None:
         self._tx = tx
         self._orders = found
-        self._statuses = statuses
+        self._statuses: defaultdict[str, set[Status]] = defaultdict(set)
+        self._chains: defaultdict[str, Chain] = defaultdict(Chain)
         self._joined: dict[str, WorkOrder] = {}
 
+    def know(self, part: Values) -> None:
+        """An operation that is there already."""
+        order_no, status = part["order_no"], Status(part["status"])
+        self._statuses[order_no].add(status)
+        if status is not Status.CANCELLED:
+            self._chains[order_no].know(part["operation_no"], _link(part))
+
     def join(self, row: Operation) -> WorkOrder:
-        """The order of a new operation. Raises OrderIsClosed, OrderIsArchived."""
+        """The order of a new operation. Raises OrderIsClosed, OrderIsArchived, OverHandedOver, ConsumedDownstream."""
         order = self._orders.get(row.order_no)
         if order is None:
             order = self._orders[row.order_no] = self._new(row.order_no)
         orders.refuse_work(vars(order))
+        if row.status != Status.CANCELLED:
+            self._chains[row.order_no].join(row.operation_no, _link(vars(row)))
         self._statuses[row.order_no].add(Status(row.status))
         self._joined[row.order_no] = order
         return order
@@ -137,3 +155,7 @@ class Gathered:
         """As it will be read from now on."""
         values = {name: getattr(order, name) for name in columns_of(WorkOrder)}
         return WorkOrder(**values).bind(self._tx.now, values)
+
+
+def _link(part: Values) -> Link:
+    return Link(part["qty_good"], part["qty_processed"], part["tolerance_percent"])
