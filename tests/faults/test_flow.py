@@ -88,7 +88,7 @@ async def test_a_ceiling_that_commands_do_not_look_at_is_kept_by_the_database(
 ) -> None:
     """Defence in depth: commands look so that a refusal says what is left, the trigger so that no race passes."""
     order, answers = await worked(plant, shop, NO_CEILING)
-    guard = enough(refused=(refused_by_the_ceiling(answers), 100))
+    guard = enough(refused=(refused_by_the_ceiling(answers), 40))
     passes([guard, *await judged(plant, order, log_ends, least=100)])
 
 
