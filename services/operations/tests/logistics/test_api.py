@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import product
+from typing import Any
 
 import asyncpg
 import pytest
@@ -179,7 +180,7 @@ async def test_a_load_does_not_grow_above_the_capacity_afterwards(client, assign
     assert (await patch(client, assigned, kilos="5000")).status_code == 200
 
 
-LOWERED = {
+LOWERED: dict[str, dict[str, Any]] = {
     "pallets": {"capacity_pallets": 3},
     "kilos": {"capacity_kg": "1249.9"},
     "both": {"capacity_pallets": 0, "capacity_kg": "0"},
