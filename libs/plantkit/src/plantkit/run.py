@@ -163,6 +163,8 @@ class Runner:
                 raise IdempotencyInProgress("The first request with this Idempotency-Key is still running.")
             if outcome["status"] is not None:
                 raise _Replay(self._known(Answer.of(outcome)))
+        if not writes.all_kept(outcome):
+            raise _Overtaken
         if missing := writes.not_held(outcome):
             raise unknown(missing)
         if outcome["changed"] != writes.changed_rows:

@@ -53,3 +53,29 @@ async def test_a_start_sends_as_much_among_many_operations_as_among_few(client, 
             assert (await act(f"operations/{no}/0000", "start")).status_code == 200
         sent_for[count] = len(sent)
     assert sent_for[12] == sent_for[2]
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+async def test_a_new_operation_looks_for_its_order_and_writes_once(client, app, plan, is_known):
+    no = a_number()
+    if is_known:
+        await plan(no, "0010")
+    async with statements(app) as sent:
+        await plan(no, "0020")
+    assert len(sent) == 2
+
+
+async def test_a_report_reads_the_operation_and_writes_once(app, act, plan):
+    no = a_number()
+    await plan(no)
+    await act(f"operations/{no}/0010", "start")
+    async with statements(app) as sent:
+        assert (await act(f"operations/{no}/0010", "report", good="1")).status_code == 200
+    assert len(sent) == 2
+
+
+async def test_a_new_resource_is_written_in_one_statement(client, app):
+    async with statements(app) as sent:
+        body = {"code": a_number(), "name": "Cell"}
+        assert (await client.post("/api/v1/workplaces", json=body)).status_code == 201
+    assert len(sent) == 1

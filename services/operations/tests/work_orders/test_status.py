@@ -79,6 +79,45 @@ async def test_moves_of_all_sorts_at_once_leave_what_the_rule_says(client, plan,
     assert (await order(no))["status"] == status_of([Status(one["status"]) for one in found])
 
 
+async def test_new_work_waits_for_the_end_of_the_order_and_then_reopens_it(plan, act, order, database):
+    no = a_number()
+    await plan(no)
+    await act(f"operations/{no}/0010", "start")
+    async with database.connect() as connection:
+        async with connection.transaction():
+            for table in ("work_orders", "operations"):
+                ended = f"UPDATE {table} SET status = 'FINISHED', version = version + 1 WHERE order_no = $1"
+                await connection.execute(ended, no)
+            added = asyncio.create_task(plan(no, "0020"))
+            await _waits(database)
+    assert (await added)["status"] == "RELEASED"
+    assert (await order(no))["status"] == "IN_PROGRESS"
+
+
+async def _waits(database) -> None:
+    """Until a session of the service waits for somebody's row."""
+    async with database.connect() as connection, asyncio.timeout(2):
+        asked = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = current_user AND wait_event_type = 'Lock')"
+        while not await connection.fetchval(asked):
+            await asyncio.sleep(0.01)
+
+
+async def test_new_work_of_an_order_that_changes_is_taken_up(client, plan, order):
+    no = a_number()
+    await plan(no)
+
+    async def change(priority: int) -> int:
+        now = (await client.get(f"/api/v1/work-orders/{no}")).headers["etag"]
+        path, body = f"/api/v1/work-orders/{no}", {"priority": priority}
+        return (await client.patch(path, json=body, headers={"if-match": now})).status_code
+
+    added = (plan(no, f"A{n}") for n in range(10))
+    answers = await asyncio.gather(*added, *(change(1 + n % 9) for n in range(10)))
+    assert {answer for answer in answers if isinstance(answer, int)} <= {200, 412}
+    found = await client.get("/api/v1/operations", params={"order_no": no, "total": "true"})
+    assert (found.json()["page"]["total"], (await order(no))["status"]) == (11, "RELEASED")
+
+
 async def test_the_audit_trail_names_the_operation_that_was_moved(plan, act, database):
     no = a_number()
     await plan(no)

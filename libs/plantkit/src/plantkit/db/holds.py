@@ -19,6 +19,15 @@ class Hold:
     value: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The row where `target` equals `value` is at `version`, as it was when the change was decided upon."""
+
+    target: Column[Any]
+    value: Any
+    version: int
+
+
 def unknown(holds: Sequence[Hold]) -> UnknownReference:
     """The refusal of a change whose references found nothing, naming each field."""
     errors = [

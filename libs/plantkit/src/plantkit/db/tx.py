@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import manager_of_class
 
 from plantkit.auth.principal import Principal
 from plantkit.db.engine import Compiled, compile_statement
-from plantkit.db.holds import Hold
+from plantkit.db.holds import Hold, Keep
 from plantkit.db.row import Aggregate, Row, Values, columns_of
 from plantkit.db.structured import as_read
 from plantkit.db.writer import Writes
@@ -86,6 +86,7 @@ class Tx:
         self._aggregates: list[Aggregate] = []
         self._made: list[Row] = []
         self._holds: list[Hold] = []
+        self._keeps: list[Keep] = []
         self._met: set[str] = set()
         self.said: list[Said] = []
         self.refused: list[Refused] = []
@@ -181,6 +182,13 @@ class Tx:
         """
         self._holds.append(Hold(field, target, value))
 
+    def keep(self, target: Column[Any], value: Any, version: int) -> None:
+        """The row where `target` equals `value` was read without a lock, and must be at `version` until the commit.
+
+        Checked by the statement that writes the change; when somebody was faster the runner tries again.
+        """
+        self._keeps.append(Keep(target, value, version))
+
     def tell(self, event: Event, *, principal: Principal | None = None, origin: Origin | None = None) -> None:
         """Tell a fact that is no aggregate's of this command, such as an answer to another service; nobody audits it.
 
@@ -194,7 +202,7 @@ class Tx:
 
     def writes(self) -> Writes:
         """State rows that changed, and their facts are in `told`."""
-        gathered = Writes(holds=self._holds)
+        gathered = Writes(holds=self._holds, keeps=self._keeps)
         for row in self._aggregates:
             if row.told:
                 target: dict[Table, list[Any]] = gathered.inserted if row.base_version == 0 else gathered.updated

@@ -36,7 +36,7 @@ from sqlalchemy.sql.selectable import CTE, TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 from plantkit.db.engine import Compiled, compile_statement
-from plantkit.db.holds import Hold
+from plantkit.db.holds import Hold, Keep
 from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
 from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.structured import as_sent
@@ -47,13 +47,14 @@ _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a statement writes: tables inserted into, tables updated, what is held, events or not, keyed or not."""
+    """What a statement writes: tables inserted into, tables updated, what is held and kept, with events, a key or not."""
 
     inserted: tuple[Table, ...]
     updated: tuple[Table, ...]
     told: bool
     keyed: bool
     held: tuple[Column[Any], ...] = ()
+    kept: tuple[Column[Any], ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,15 +66,21 @@ class Writes:
     outbox: list[Mapping[str, Any]] = field(default_factory=list)
     answer: Mapping[str, Any] | None = None
     holds: list[Hold] = field(default_factory=list)
+    keeps: list[Keep] = field(default_factory=list)
 
     @property
     def shape(self) -> Shape:
         held = tuple(hold.target for hold in self.holds)
-        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None, held)
+        kept = tuple(keep.target for keep in self.keeps)
+        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None, held, kept)
 
     def not_held(self, outcome: Values) -> list[Hold]:
         """References that the statement did not find."""
         return [hold for number, hold in enumerate(self.holds) if not outcome[f"h{number}"]]
+
+    def all_kept(self, outcome: Values) -> bool:
+        """Whether each row that was read is still as it was."""
+        return all(outcome[f"v{number}"] for number in range(len(self.keeps)))
 
     @property
     def changed_rows(self) -> int:
@@ -90,6 +97,8 @@ class Writes:
             given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
             given[f"u{number}_base_version"] = [row.base_version for row in changed]
         given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}
+        for number, keep in enumerate(self.keeps):
+            given |= {f"v{number}_value": keep.value, f"v{number}_version": keep.version}
         if self.outbox:
             given |= {f"o_{name}": [row[name] for row in self.outbox] for name in OUTBOX_COLUMNS}
         return given | {f"k_{name}": value for name, value in (self.answer or {}).items()}
@@ -100,12 +109,14 @@ def statement(shape: Shape) -> Compiled:
     """The CTE of a shape, compiled once.
 
     Answers one row: `changed` (rows the updates hit), `got` (the key was free to take) and the columns of `prior`, the
-    answer stored under the key before, if any; and for each reference whether it was found (`h0`, `h1`, ...). Unless
-    `got`, `prior` is absent, every reference was found and `changed` is as expected, nothing was written.
+    answer stored under the key before, if any; for each reference whether it was found (`h0`, `h1`, ...), and for each
+    kept row whether it is as it was (`v0`, ...). Unless `got`, `prior` is absent, all of these are and `changed` is as
+    expected, nothing was written.
     """
     parts: list[CTE] = []
     gate = _key_gate(parts) if shape.keyed else None
     holds = [_held(number, target) for number, target in enumerate(shape.held)]
+    holds += [_kept(number, target) for number, target in enumerate(shape.kept)]
     parts.extend(holds)
     open_ = [exists(select(literal(1)).select_from(part)) for part in ([] if gate is None else [gate]) + holds]
     updates = [_update(number, table, open_) for number, table in enumerate(shape.updated)]
@@ -132,6 +143,14 @@ def _held(number: int, target: Column[Any]) -> CTE:
     sought = _named(f"h{number}_value", loose(target.type))
     found = select(literal(1).label("one")).where(target == sought, target.table.c.archived_at.is_(None))
     return found.with_for_update(read=True).cte(f"h{number}")
+
+
+def _kept(number: int, target: Column[Any]) -> CTE:
+    """The row as it was read, locked against changes until ours is committed; nothing when somebody was faster."""
+    sought = _named(f"v{number}_value", loose(target.type))
+    version = bindparam(f"v{number}_version", type_=BigInteger)
+    found = select(literal(1).label("one")).where(target == sought, target.table.c.version == version)
+    return found.with_for_update(read=True).cte(f"v{number}")
 
 
 def _key_gate(parts: list[CTE]) -> CTE:

@@ -76,8 +76,7 @@ class PartOfOrder:
         """Raises OrderIsClosed, OrderIsArchived."""
         if change is Change.UPDATED:
             return
-        if change is Change.CREATED and await orders.look(tx, row.order_no) is None:
-            orders.begin(tx, row.order_no, Status(row.status))
+        if change is Change.CREATED and await self._joins(tx, row):
             return
         known = await held(tx, row.order_no)
         if change is Change.ARCHIVED:
@@ -85,6 +84,14 @@ class PartOfOrder:
         if change is not Change.ARCHIVED:
             orders.refuse_work(known)
         await settle(tx, row, known)
+
+    async def _joins(self, tx: Tx, row: Operation) -> bool:
+        """Whether nothing more is to be done about the order of a new operation, which is released."""
+        seen = await orders.look(tx, row.order_no)
+        if seen is None:
+            orders.begin(tx, row.order_no, Status(row.status))
+            return True
+        return orders.take_up(tx, row.order_no, seen)
 
     async def gather(self, tx: Tx, keys: Iterable[Sequence[Any]], *, hold: bool) -> "Gathered":
         """The orders of an import's rows: as many statements for five hundred of them as for one."""

@@ -8,7 +8,7 @@ from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
 from operations.work_orders.errors import OrderIsArchived, OrderIsClosed, OrderIsUnfinished
 from operations.work_orders.model import WorkOrder
-from operations.work_orders.rules import status_of
+from operations.work_orders.rules import OPEN, status_of
 from plantkit.db.engine import compile_statement
 from plantkit.db.row import Values
 from plantkit.db.tx import Tx
@@ -19,9 +19,9 @@ from takt_contracts.problem import FieldError
 
 _MOST_NAMED = 10
 _COLUMNS = WorkOrder.__table__.c
-_ONE = select(_COLUMNS.status, _COLUMNS.closed_at, _COLUMNS.close_reason, _COLUMNS.archived_at).where(
-    _COLUMNS.order_no == bindparam("order_no")
-)
+_ONE = select(
+    _COLUMNS.status, _COLUMNS.version, _COLUMNS.closed_at, _COLUMNS.close_reason, _COLUMNS.archived_at
+).where(_COLUMNS.order_no == bindparam("order_no"))
 _LOOK = compile_statement(_ONE)
 _LOCK = compile_statement(_ONE.with_for_update(key_share=True))
 _MANY = select(*_COLUMNS).where(_COLUMNS.order_no == func.any(bindparam("order_nos", type_=ARRAY(String))))
@@ -90,6 +90,19 @@ def refuse_work(order: Any) -> None:
 
 def _at_order_no(error: type[DomainError], detail: str) -> DomainError:
     return error(detail, errors=[FieldError(pointer="/order_no", code="field.rule", detail=detail)])
+
+
+def take_up(tx: Tx, order_no: str, seen: Values) -> bool:
+    """Whether an order that was seen open takes one more released operation as it is: that tells it nothing new.
+
+    Nobody else changes it then until this command has ended; several may add to it at once. False where it has to be
+    locked instead, because its status changes or because somebody was faster. Raises OrderIsClosed, OrderIsArchived.
+    """
+    refuse_work(seen)
+    if seen["status"] not in OPEN or not tx.first_try:
+        return False
+    tx.keep(_COLUMNS.order_no, order_no, seen["version"])
+    return True
 
 
 def begin(tx: Tx, order_no: str, status: Status) -> WorkOrder:
