@@ -2,6 +2,9 @@
 
 Every contestant is one uvicorn process and gets the same load in turn; the order alternates from round to round. After
 each turn SQL must find as many rows as answers were given.
+
+The peer keeps no work orders, so an operation is created in one that is there: one row, as with the peer. For an order
+that nobody knows ours makes the order too, and tells both; that is reported beside it.
 """
 
 import asyncio
@@ -14,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from bench.contestants import TARGETS, Contestant, Field, started
+from bench.contestants import ORDERS, TARGETS, Contestant, Field, started
 from bench.load import NUMBER, TARGET, Load, Result
 from bench.machine import broker, busy_s, cpu_s, database_server, database_url, family_peak_mib, peak_mib
 from bench.report import Claim, Round, Verdict, judge
@@ -24,7 +27,7 @@ from takt.embedded.postgres import Postgres
 MUST, AIM = 2.0, 4.0
 _QUIET_S = 1.0  # one process starts and ends in each turn: the load
 
-_BESIDE = "ARRAY['audit', 'work-order']"  # the first operation of an order makes it, and tells that too
+_BESIDE = "ARRAY['audit', 'work-order']"  # told beside the row that a task is about
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,19 @@ class Task:
     path: str
     body: Mapping[str, str]
     table: str
+    targets: int = TARGETS
 
     def turn_of(self, contestant: Contestant) -> str:
         return f"{self.name}: {contestant.name}"
 
 
+_OPERATION = {
+    "operation_no": NUMBER,
+    "workplace": "BENCH",
+    "item": "BENCH",
+    "due": "2026-12-24T12:00:00Z",
+    "qty_desired": "120.5",
+}
 TASKS = (
     Task(
         "create workplace",
@@ -50,15 +61,9 @@ TASKS = (
     Task(
         "create operation",
         "/operations",
-        {
-            "order_no": f"WO-{NUMBER}",
-            "operation_no": "0010",
-            "workplace": "BENCH",
-            "item": "BENCH",
-            "due": "2026-12-24T12:00:00Z",
-            "qty_desired": "120.5",
-        },
+        {"order_no": f"PLAN-{TARGET}", **_OPERATION},
         "operations",
+        targets=ORDERS,
     ),
     Task(
         "report quantity",
@@ -66,6 +71,9 @@ TASKS = (
         {"good": "0.9", "scrap": "0.1", "reason": "porosity"},
         "ledger_entries",
     ),
+)
+OF_UNKNOWN_ORDER = Task(
+    "create operation of an unknown order", "/operations", {"order_no": f"WO-{NUMBER}", **_OPERATION}, "operations"
 )
 
 
@@ -88,7 +96,10 @@ def _claims(field: Field) -> Iterator[Claim]:
     for task in TASKS:
         ours, peer = task.turn_of(field.ours), task.turn_of(field.peer)
         yield Claim(title=f"{task.name}: ours / peer", ours=ours, peer=peer, must=MUST, aim=AIM)
-    first = TASKS[0]
+    first, unknown = TASKS[0], OF_UNKNOWN_ORDER
+    yield Claim(
+        title=f"{unknown.name}: ours / peer", ours=unknown.turn_of(field.ours), peer=TASKS[1].turn_of(field.peer)
+    )
     for other in (field.lean, field.relayed, field.gateway):
         yield Claim(title=f"{other.name} / peer", ours=first.turn_of(other), peer=first.turn_of(field.peer))
 
@@ -102,7 +113,7 @@ class _Course:
         self._first = 0
         pairs = [(task, contestant) for task in TASKS for contestant in (field.peer, field.ours)]
         beside = [(TASKS[0], other) for other in (field.lean, field.relayed, field.gateway)]
-        self._order = [*pairs, *beside]
+        self._order = [*pairs, (OF_UNKNOWN_ORDER, field.ours), *beside]
 
     def run(self) -> Iterator[Round]:
         for number in range(self._pace.rounds):
@@ -135,7 +146,7 @@ class _Course:
             body=json.dumps(task.body),
             headers={"idempotency-key": f"bench-{NUMBER}", **contestant.headers()},
             connections=self._pace.connections,
-            targets=TARGETS,
+            targets=task.targets,
             first=self._first,
             seconds=self._pace.seconds,
         )

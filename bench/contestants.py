@@ -18,6 +18,7 @@ from takt.embedded.postgres import Postgres
 from takt.embedded.process import free_port
 
 TARGETS = 64  # operations that are reported on in turn: more than connections, so that few wait for a row
+ORDERS = 1000  # orders that gain operations in turn: so many that each has no more than a plant's have
 _ADMIN = {"username": "bench-admin", "password": token_urlsafe(18)}
 PLAIN, _RELAYED = "takt", "takt_relayed"
 
@@ -113,6 +114,7 @@ def started(postgres: Postgres, kafka: Kafka) -> Iterator[Field]:
         )
         for contestant in (field.peer, field.ours, field.relayed):
             _prepare(contestant)
+        _prepare_orders(field.ours)
         yield field
 
 
@@ -144,6 +146,14 @@ def _prepare(contestant: Contestant) -> None:
             key = {"order_no": f"BENCH-{number:04d}", "operation_no": "0010"}
             _ask(client, "/operations", {**key, "workplace": "BENCH", "item": "BENCH", "qty_desired": "99999999"})
             _ask(client, f"/operations/BENCH-{number:04d}/0010/start", {})
+
+
+def _prepare_orders(contestant: Contestant) -> None:
+    """Work orders that are there, without operations. The peer keeps none."""
+    base = contestant.server.url + contestant.prefix
+    with httpx.Client(base_url=base, headers=contestant.headers(), trust_env=False) as client:
+        for number in range(ORDERS):
+            _ask(client, "/work-orders", {"order_no": f"PLAN-{number:04d}"})
 
 
 def _unit(contestant: Contestant, plural: str) -> dict[str, str]:

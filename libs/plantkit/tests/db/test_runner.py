@@ -275,3 +275,36 @@ def test_every_error_has_a_code_of_its_own_a_cause_and_a_cure() -> None:
         assert issubclass(error, DomainError)
         assert error.__doc__
         assert error.cure.endswith(".")
+
+
+async def test_a_command_whose_kept_row_changes_meanwhile_runs_again(run, database, made):
+    seen = []
+
+    async def create_beside(tx: Tx, code: str) -> WorkplaceRow:
+        beside = await tx.one(WorkplaceRow, code=made)
+        seen.append(beside.version)
+        tx.keep(WorkplaceRow.__table__.c.code, made, beside.version)
+        if len(seen) == 1:
+            await run(rename, (made, "renamed"))
+        return await create(tx, code)
+
+    code = f"W-{new_id().hex[-12:]}"
+    await run(create_beside, code)
+    assert seen == [1, 2]
+    assert await counts(database, code) == (1, 1, 1)
+
+
+async def test_a_command_whose_kept_row_always_changes_gives_up_and_leaves_nothing(run, database, made):
+    async def create_beside(tx: Tx, code: str) -> WorkplaceRow:
+        tx.keep(WorkplaceRow.__table__.c.code, made, 99)
+        return await create(tx, code)
+
+    code = f"W-{new_id().hex[-12:]}"
+    with pytest.raises(Busy):
+        await run(create_beside, code)
+    assert await counts(database, code) == (0, 0, 0)
+
+
+def test_a_row_has_no_other_columns_than_its_table():
+    with pytest.raises(TypeError, match="colour"):
+        WorkplaceRow(code="W-1", colour="blue")

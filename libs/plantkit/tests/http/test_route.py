@@ -238,3 +238,11 @@ async def test_a_path_may_need_fewer_roles_than_its_endpoint(edge, signer):
     assert (await edge.get("/boards/quality", headers=quality)).status_code == 200
     assert (await edge.get("/boards/any", headers=operator)).status_code == 200
     assert (await edge.get("/boards/quality", headers=signer.headers(Role.ADMIN))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/things", 401), ("/things/A-1", 401), ("/things/A-1/more", 404), ("/thing", 404)],
+)
+async def test_a_path_is_an_endpoints_as_a_whole_or_nobodys(edge, path, status):
+    assert (await edge.post(path) if path == "/things" else await edge.get(path)).status_code == status

@@ -47,7 +47,7 @@ _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a statement writes: tables inserted into, tables updated, what is held and kept, with events, a key or not."""
+    """What a statement writes: tables inserted into and updated, what is held and kept, events or not, keyed or not."""
 
     inserted: tuple[Table, ...]
     updated: tuple[Table, ...]

@@ -5,6 +5,7 @@
 """
 
 import os.path
+import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
@@ -42,6 +43,7 @@ from plantkit.idempotency import Keyed
 
 __all__ = ["KitRoute", "Routes", "allow", "forwarded", "guarded", "keyed", "matched", "narrowed", "public", "queried"]
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+_NAMED, _NO_PATH = re.compile(r"\(\?P<\w+>"), re.compile(r"(?!)")
 
 
 class KitRoute(APIRoute):
@@ -87,6 +89,7 @@ class Routes(APIRouter):
         super().__init__(route_class=KitRoute, redirect_slashes=False, **options)
         self._allowed: dict[str, set[str]] = {}
         self._beginning = ""
+        self._any = _NO_PATH
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().add_api_route(path, endpoint, **options)
@@ -95,11 +98,14 @@ class Routes(APIRouter):
         together = self._allowed.setdefault(route.path, set())
         together |= route.allowed
         route.allowed = together
-        self._beginning = _shared([known.path for known in self.routes if isinstance(known, KitRoute)])
+        known = [one for one in self.routes if isinstance(one, KitRoute)]
+        self._beginning = _shared([one.path for one in known])
+        self._any = _ending_like(known)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """A path without what all endpoints begin with is none of theirs; to ask each would cost more than a parse."""
-        if self._beginning not in scope["path"]:
+        """A path that ends like none of the endpoints' is none of theirs; to ask each would cost more than a parse."""
+        path = scope["path"]
+        if self._beginning not in path or self._any.search(path) is None:
             return Match.NONE, {}
         return super().matches(scope)
 
@@ -107,6 +113,12 @@ class Routes(APIRouter):
 def _shared(paths: Sequence[str]) -> str:
     """What every path begins with, up to the first parameter."""
     return os.path.commonpath([path.partition("{")[0] for path in paths]).rstrip("/")
+
+
+def _ending_like(routes: Sequence[KitRoute]) -> re.Pattern[str]:
+    """Finds every path that one of `routes` answers, behind whatever prefix, in one go."""
+    patterns = (route.path_regex.pattern.removeprefix("^").removesuffix("$") for route in routes)
+    return re.compile(f"(?:{'|'.join(dict.fromkeys(_NAMED.sub('(?:', one) for one in patterns))})$")
 
 
 def _declared(path: str, endpoint: Callable[..., Any]) -> Policy:

@@ -19,9 +19,9 @@ from takt_contracts.problem import FieldError
 
 _MOST_NAMED = 10
 _COLUMNS = WorkOrder.__table__.c
-_ONE = select(
-    _COLUMNS.status, _COLUMNS.version, _COLUMNS.closed_at, _COLUMNS.close_reason, _COLUMNS.archived_at
-).where(_COLUMNS.order_no == bindparam("order_no"))
+_ONE = select(_COLUMNS.status, _COLUMNS.version, _COLUMNS.closed_at, _COLUMNS.close_reason, _COLUMNS.archived_at).where(
+    _COLUMNS.order_no == bindparam("order_no")
+)
 _LOOK = compile_statement(_ONE)
 _LOCK = compile_statement(_ONE.with_for_update(key_share=True))
 _MANY = select(*_COLUMNS).where(_COLUMNS.order_no == func.any(bindparam("order_nos", type_=ARRAY(String))))
