@@ -283,7 +283,7 @@ async def test_a_command_whose_kept_row_changes_meanwhile_runs_again(run, databa
     async def create_beside(tx: Tx, code: str) -> WorkplaceRow:
         beside = await tx.one(WorkplaceRow, code=made)
         seen.append(beside.version)
-        tx.keep(WorkplaceRow.__table__.c.code, made, beside.version)
+        tx.keep(WorkplaceRow, beside.version, code=made)
         if len(seen) == 1:
             await run(rename, (made, "renamed"))
         return await create(tx, code)
@@ -296,7 +296,7 @@ async def test_a_command_whose_kept_row_changes_meanwhile_runs_again(run, databa
 
 async def test_a_command_whose_kept_row_always_changes_gives_up_and_leaves_nothing(run, database, made):
     async def create_beside(tx: Tx, code: str) -> WorkplaceRow:
-        tx.keep(WorkplaceRow.__table__.c.code, made, 99)
+        tx.keep(WorkplaceRow, 99, code=made)
         return await create(tx, code)
 
     code = f"W-{new_id().hex[-12:]}"

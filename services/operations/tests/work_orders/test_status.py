@@ -108,7 +108,8 @@ async def test_new_work_of_an_order_that_changes_is_taken_up(client, plan, order
     async def change(priority: int) -> int:
         now = (await client.get(f"/api/v1/work-orders/{no}")).headers["etag"]
         path, body = f"/api/v1/work-orders/{no}", {"priority": priority}
-        return (await client.patch(path, json=body, headers={"if-match": now})).status_code
+        answer = await client.patch(path, json=body, headers={"if-match": now})
+        return int(answer.status_code)
 
     added = (plan(no, f"A{n}") for n in range(10))
     answers = await asyncio.gather(*added, *(change(1 + n % 9) for n in range(10)))

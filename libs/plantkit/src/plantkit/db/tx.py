@@ -182,12 +182,13 @@ class Tx:
         """
         self._holds.append(Hold(field, target, value))
 
-    def keep(self, target: Column[Any], value: Any, version: int) -> None:
-        """The row where `target` equals `value` was read without a lock, and must be at `version` until the commit.
+    def keep(self, entity: type[Aggregate], version: int, **key: Any) -> None:
+        """The row whose one column equals `key` was read without a lock, and must be at `version` until the commit.
 
         Checked by the statement that writes the change; when somebody was faster the runner tries again.
         """
-        self._keeps.append(Keep(target, value, version))
+        [(name, value)] = key.items()
+        self._keeps.append(Keep(_table(entity).c[name], value, version))
 
     def tell(self, event: Event, *, principal: Principal | None = None, origin: Origin | None = None) -> None:
         """Tell a fact that is no aggregate's of this command, such as an answer to another service; nobody audits it.
@@ -229,7 +230,7 @@ class Tx:
         return row
 
 
-def _table(row: Row) -> Table:
+def _table(row: Row | type[Row]) -> Table:
     table = row.__table__
     assert isinstance(table, Table)
     return table

@@ -101,7 +101,7 @@ def take_up(tx: Tx, order_no: str, seen: Values) -> bool:
     refuse_work(seen)
     if seen["status"] not in OPEN or not tx.first_try:
         return False
-    tx.keep(_COLUMNS.order_no, order_no, seen["version"])
+    tx.keep(WorkOrder, seen["version"], order_no=order_no)
     return True
 
 
