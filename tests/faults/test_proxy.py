@@ -83,7 +83,7 @@ async def test_latency_delays_each_way(link: Link) -> None:
         began = time.monotonic()
         await asked(streams)
 
-    assert time.monotonic() - began > 0.25
+    assert 0.25 < time.monotonic() - began < 20
     assert link.hits["delayed"] == 2
 
 

@@ -131,7 +131,7 @@ async def test_a_read_waits_for_the_write_it_names(deliver, card, order):
     assert seen.status_code == 200
     assert (behind.status_code, behind.json()["code"], behind.json()["behind"]) == (503, "read.not-yet", 3)
     assert behind.headers["retry-after"]
-    assert 1.9 < time.monotonic() - started < 5
+    assert 1.9 < time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -56,6 +56,10 @@ class Stream:
     async def ready(self) -> None:
         await until(lambda: self.hub.is_reading)
 
+    async def has_read(self, count: int) -> None:
+        """So many records in all; the topics are the test's own."""
+        await until(lambda: sum(map(sum, self.hub.next.values())) >= count)
+
     async def read(
         self,
         count: int,

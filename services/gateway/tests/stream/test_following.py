@@ -16,7 +16,7 @@ pytestmark = pytest.mark.broker
 
 async def test_a_live_client_gets_what_happens_from_now_on(stream, tell):
     await tell(3)
-    await asyncio.sleep(0.5)
+    await stream.has_read(3)
     seen = Seen()
     reading = asyncio.create_task(stream.read(4, into=seen))
     await connected(seen)
@@ -53,7 +53,7 @@ async def test_a_client_that_was_away_longer_than_the_memory_reads_the_log(kafka
     async with streaming(kafka_bootstrap, topics, remembered=10) as stream:
         start = (await stream.read(0)).position
         told = await tell(300)
-        await asyncio.sleep(1)
+        await stream.has_read(300)
 
         seen = await stream.read(300, start)
 
@@ -136,7 +136,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_finds_everything_again(
         frames = stream.follower.frames(await stream.follower.start(None), anything, _always)
         seen.take(await anext(frames))  # connected, then asleep
         told = await tell(60)
-        await asyncio.sleep(1)
+        await stream.has_read(60)
         async for piece in frames:
             seen.take(piece)
 
