@@ -15,21 +15,23 @@ STATE: Final = {
     "gateway": ("users", "idempotency", "parked"),
 }
 _AUDITING = ("gateway", "operations")
+_ROWS = "SELECT count(*) || ' ' || sum(hashtextextended(one::text, 0)) FROM {}.{} one"
+_FACTS = "SELECT count(*) || ' ' || sum(hashtextextended(id::text, 0)) FROM {}.outbox WHERE aggregatetype <> 'audit'"
+_DIGESTS: Final = {
+    **{f"{schema}.{table}": _ROWS.format(schema, table) for schema, tables in STATE.items() for table in tables},
+    **{f"{schema}.outbox": _FACTS.format(schema) for schema in STATE},
+}
+_ALL_DIGESTS: Final = "SELECT " + ", ".join(f'({query}) AS "{name}"' for name, query in _DIGESTS.items())
 WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 TOLD: Final = frozenset({403, 409, 412, 422, 428})
 """Statuses of a refused write that earn an entry of their own; a 401 is counted, the others are not told."""
 
 
 async def left_behind(connection: asyncpg.Connection) -> dict[str, Any]:
-    """A digest of every row of state and of every domain fact."""
-    found: dict[str, Any] = {}
-    for schema, tables in STATE.items():
-        for table in tables:
-            rows = f"SELECT md5(string_agg(one::text, '|' ORDER BY one::text)) FROM {schema}.{table} one"
-            found[f"{schema}.{table}"] = await connection.fetchval(rows)
-        facts = f"SELECT md5(string_agg(id::text, '|' ORDER BY id)) FROM {schema}.outbox WHERE aggregatetype <> 'audit'"
-        found[f"{schema}.outbox"] = await connection.fetchval(facts)
-    return found
+    """A digest of every row of state and of every domain fact. Cheap: each refused request is looked at twice."""
+    found = await connection.fetchrow(_ALL_DIGESTS)
+    assert found is not None
+    return dict(found)
 
 
 async def refusals(connection: asyncpg.Connection, request_id: str) -> list[dict[str, Any]]:

@@ -58,11 +58,11 @@ async def in_tables(tables: asyncpg.Connection, words: tuple[str, ...]) -> Hay:
 
 async def in_topics(stack: Stack) -> Hay:
     """Every record of every topic: key, value and headers; and what the broker has on its disk."""
-    found: Hay = {}
+    parts: dict[str, list[bytes]] = {}
     for record in await all_records(str(stack.status["kafka"]), ""):
         headers = [name.encode() + b"=" + (value or b"") for name, value in record.headers]
-        parts = (found.get(record.topic, b""), record.key or b"", record.value or b"", *headers)
-        found[record.topic] = b"\n".join(parts)
+        parts.setdefault(record.topic, []).extend((record.key or b"", record.value or b"", *headers))
+    found = {topic: b"\n".join(told) for topic, told in parts.items()}
     segments = [path for path in stack.data.rglob("*.log") if path.parent.name.startswith("takt.")]
     assert segments, "the broker's segments lie below the stack's folder"
     return found | {f"segment {path.parent.name}/{path.name}": path.read_bytes() for path in segments}
