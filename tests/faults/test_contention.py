@@ -14,6 +14,9 @@ from tests.faults.harness.shop import Shop
 pytestmark = [pytest.mark.broker, pytest.mark.db]
 WRITERS = 16
 COMMANDS = 640
+COLLISIONS = 5
+ROUNDS = 5
+"""At most: on a machine that is busy with other things, writers meet less often."""
 
 
 async def retries(replica: str) -> int:
@@ -32,10 +35,13 @@ async def test_writers_who_meet_lose_nothing_double_nothing_and_keep_the_order(
     replicas = [plant.service("api", "relay")[1] for _ in range(2)]
     await shop.open(replicas[0])
     async with tables.lock_waits(plant) as waits:
-        await shop.race(replicas, clients=WRITERS, commands=COMMANDS)
+        for _ in range(ROUNDS):
+            await shop.race(replicas, clients=WRITERS, commands=COMMANDS)
+            collisions = sum(waits) + sum([await retries(replica) for replica in replicas])
+            if collisions >= COLLISIONS:
+                break
     await tables.drained(plant)
 
     met = contention.meetings(sorted((op for op in shop.history if op.op == "report"), key=lambda op: op.t0))
-    collisions = sum(waits) + sum([await retries(replica) for replica in replicas])
-    guard = enough(meetings=(met, COMMANDS // 4), collisions=(collisions, 5))
+    guard = enough(meetings=(met, COMMANDS // 4), collisions=(collisions, COLLISIONS))
     passes([guard, *await judging.verdicts(plant, shop, log_ends, least=COMMANDS // 2)])

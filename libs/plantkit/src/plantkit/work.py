@@ -196,7 +196,8 @@ class Crew:
     async def _rest(self) -> None:
         self._rung.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), self._poll_s)
+            async with asyncio.timeout(self._poll_s):  # wait_for forgets a cancellation that meets the ringing
+                await self._rung.wait()
 
     def _is_free(self, hand: asyncio.Task[None]) -> None:
         lease = self._hands.pop(hand)

@@ -272,6 +272,20 @@ async def test_a_crew_that_is_stopped_gives_back_what_it_holds_and_the_attempt_d
     assert lease.attempts == 1
 
 
+async def test_a_crew_that_is_stopped_in_the_moment_it_is_rung_stops(db):
+    hands = Hands(db)
+    crew = Crew(Desk(db, Chore), hands.do, most=1, wake=hands.wake, poll_s=30)
+    working = asyncio.create_task(crew.run())
+    await asyncio.sleep(0.2)  # there is nothing to do: it rests
+
+    crew._rung.set()
+    working.cancel()
+    ended, _ = await asyncio.wait({working}, timeout=5)
+    working.cancel()
+
+    assert ended
+
+
 async def test_a_long_piece_of_work_keeps_its_lease(db, desk):
     await add(db, "a")
     async with Hands(db, lease_s=1.0) as hands:

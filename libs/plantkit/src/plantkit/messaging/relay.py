@@ -209,7 +209,10 @@ class Relay:
             await parts.leases.settle()
             if not marked and not self._stopping:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), self._pace.poll_s)
+                    async with asyncio.timeout(
+                        self._pace.poll_s
+                    ):  # wait_for forgets a cancellation that meets the bell
+                        await self._bell.wait()
             await asyncio.sleep(self._pace.linger_s)
 
     async def _leave(self, leases: Leases) -> None:
