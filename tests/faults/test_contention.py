@@ -34,6 +34,7 @@ async def test_writers_who_meet_lose_nothing_double_nothing_and_keep_the_order(
 ) -> None:
     replicas = [plant.service("api", "relay")[1] for _ in range(2)]
     await shop.open(replicas[0])
+    collisions = 0
     async with tables.lock_waits(plant) as waits:
         for _ in range(ROUNDS):
             await shop.race(replicas, clients=WRITERS, commands=COMMANDS)

@@ -24,7 +24,7 @@ _PICKING = (
     "--co",
     "--collect-only",
 )
-_IN_PARALLEL = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+_IN_PARALLEL = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @dataclass(frozen=True)
