@@ -28,7 +28,8 @@ _STORED = "SELECT request_sha256, status, headers, body FROM idempotency WHERE c
 async def _state_first_events_later(tx: Tx, writes: Writes) -> Values:
     """Commits the state and builds the event from it afterwards."""
     outcome = await as_one_statement(tx, replace(writes, outbox=[]))
-    if writes.outbox and outcome["changed"] == writes.changed_rows and not writes.not_held(outcome):
+    done = outcome["changed"] == writes.changed_rows and writes.all_kept(outcome) and not writes.not_held(outcome)
+    if writes.outbox and done:
         await _committed(tx)
         await as_one_statement(tx, Writes(outbox=writes.outbox))
     return outcome
@@ -43,7 +44,7 @@ async def _effect_first_answer_later(tx: Tx, writes: Writes) -> Values:
     if before is not None:
         return {**before, "got": True, "changed": 0}
     outcome = _unanswered(await as_one_statement(tx, inner))
-    if outcome["changed"] == writes.changed_rows:
+    if outcome["changed"] == writes.changed_rows and writes.all_kept(outcome):
         await _committed(tx)
         await as_one_statement(tx, Writes(answer=answer))
     return outcome

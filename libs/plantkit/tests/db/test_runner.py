@@ -308,3 +308,21 @@ async def test_a_command_whose_kept_row_always_changes_gives_up_and_leaves_nothi
 def test_a_row_has_no_other_columns_than_its_table():
     with pytest.raises(TypeError, match="colour"):
         WorkplaceRow(code="W-1", colour="blue")
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 40])
+async def test_a_few_rows_and_many_are_written_alike(run, database, count):
+    codes = [f"W-{new_id().hex[-12:]}" for _ in range(count)]
+
+    async def create_all(tx: Tx, wanted: list[str]) -> list[WorkplaceRow]:
+        return [await create(tx, code) for code in wanted]
+
+    async def rename_all(tx: Tx, wanted: list[str]) -> list[WorkplaceRow]:
+        return [await rename(tx, (code, f"new name of {code}")) for code in wanted]
+
+    await run(create_all, codes)
+    renamed = await run(rename_all, codes)
+    assert [row.version for row in renamed] == [2] * count
+    async with database.connect() as connection:
+        found = await connection.fetch("SELECT code, name, area FROM workplaces WHERE code = ANY($1)", codes)
+    assert {tuple(row) for row in found} == {(code, f"new name of {code}", None) for code in codes}

@@ -1,8 +1,9 @@
 """Everything a command changes, as one statement.
 
-State rows, outbox rows, the audit entry and the idempotency answer are the parts of a single CTE. It is built once per
-shape (which tables, which of the parts), takes arrays, and so serves one row or five hundred with the same text. One
-statement is one round trip and, on its own, one transaction: state and event cannot part.
+State rows, outbox rows, the audit entry and the idempotency answer are the parts of a single CTE, built once per shape
+(which tables, which of the parts). A few rows are sent value by value, which is cheaper on both sides; more of them as
+arrays, with the same text for ten and five hundred. One statement is one round trip and, on its own, one transaction:
+state and event cannot part.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -42,16 +44,20 @@ from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.structured import as_sent
 
 OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.name not in ("recorded_at", "published_at", "blocked"))
+_FEW, _MANY = 3, 0
 _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a statement writes: tables inserted into and updated, what is held and kept, events or not, keyed or not."""
+    """What a statement writes: tables inserted into and updated, what is held and kept, events or not, keyed or not.
 
-    inserted: tuple[Table, ...]
-    updated: tuple[Table, ...]
-    told: bool
+    Numbers are of rows: a few, or `_MANY` for any number. `told` is None where there are no events.
+    """
+
+    inserted: tuple[tuple[Table, int], ...]
+    updated: tuple[tuple[Table, int], ...]
+    told: int | None
     keyed: bool
     held: tuple[Column[Any], ...] = ()
     kept: tuple[Column[Any], ...] = ()
@@ -72,7 +78,10 @@ class Writes:
     def shape(self) -> Shape:
         held = tuple(hold.target for hold in self.holds)
         kept = tuple(keep.target for keep in self.keeps)
-        return Shape(tuple(self.inserted), tuple(self.updated), bool(self.outbox), self.answer is not None, held, kept)
+        inserted = tuple((table, _few(rows)) for table, rows in self.inserted.items())
+        updated = tuple((table, _few(rows)) for table, rows in self.updated.items())
+        told = _few(self.outbox) if self.outbox else None
+        return Shape(inserted, updated, told, self.answer is not None, held, kept)
 
     def not_held(self, outcome: Values) -> list[Hold]:
         """References that the statement did not find."""
@@ -90,18 +99,27 @@ class Writes:
     def arguments(self) -> dict[str, Any]:
         given: dict[str, Any] = {"changed_rows": self.changed_rows}
         for number, (table, rows) in enumerate(self.inserted.items()):
-            values = [as_sent(table, vars(row)) for row in rows]
-            given |= {f"i{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
+            given |= _sent(f"i{number}", [as_sent(table, vars(row)) for row in rows], names_of(table))
         for number, (table, changed) in enumerate(self.updated.items()):
-            values = [as_sent(table, vars(row)) for row in changed]
-            given |= {f"u{number}_{name}": [one.get(name) for one in values] for name in names_of(table)}
-            given[f"u{number}_base_version"] = [row.base_version for row in changed]
+            values = [{**as_sent(table, vars(row)), "base_version": row.base_version} for row in changed]
+            given |= _sent(f"u{number}", values, (*names_of(table), "base_version"))
         given |= {f"h{number}_value": hold.value for number, hold in enumerate(self.holds)}
         for number, keep in enumerate(self.keeps):
             given |= {f"v{number}_value": keep.value, f"v{number}_version": keep.version}
         if self.outbox:
-            given |= {f"o_{name}": [row[name] for row in self.outbox] for name in OUTBOX_COLUMNS}
+            given |= _sent("o", self.outbox, OUTBOX_COLUMNS)
         return given | {f"k_{name}": value for name, value in (self.answer or {}).items()}
+
+
+def _few(rows: Sequence[Any]) -> int:
+    return len(rows) if len(rows) <= _FEW else _MANY
+
+
+def _sent(prefix: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+    """The arguments of `_values`."""
+    if _few(rows) == _MANY:
+        return {f"{prefix}_{name}": [row.get(name) for row in rows] for name in names}
+    return {f"{prefix}_{name}_{place}": row.get(name) for place, row in enumerate(rows) for name in names}
 
 
 @cache
@@ -119,19 +137,19 @@ def statement(shape: Shape) -> Compiled:
     holds += [_kept(number, target) for number, target in enumerate(shape.kept)]
     parts.extend(holds)
     open_ = [exists(select(literal(1)).select_from(part)) for part in ([] if gate is None else [gate]) + holds]
-    updates = [_update(number, table, open_) for number, table in enumerate(shape.updated)]
+    updates = [_update(number, table, rows, open_) for number, (table, rows) in enumerate(shape.updated)]
     parts.extend(updates)
     hit: Any = _total(updates)
     conditions = [hit == bindparam("changed_rows", type_=BigInteger)] if updates else []
     conditions += open_
     allowed = and_(true(), *conditions)
-    made = [_insert(f"i{number}", table, names_of(table), allowed) for number, table in enumerate(shape.inserted)]
+    made = [_insert(f"i{n}", table, names_of(table), rows, allowed) for n, (table, rows) in enumerate(shape.inserted)]
     parts.extend(made)
-    if shape.told:
+    if shape.told is not None:
         # Counting the made rows has them written first: a taken key is then told by the row's own constraint, and not
         # by the outbox, where the first version of the same subject is taken too.
         first = [_total(made) >= 0] if made else []
-        parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, and_(allowed, *first)))
+        parts.append(_insert("o", OUTBOX, OUTBOX_COLUMNS, shape.told, and_(allowed, *first)))
     if gate is not None:
         parts.append(_remember(allowed))
     found = [exists(select(literal(1)).select_from(part)).label(part.name) for part in holds]
@@ -173,18 +191,18 @@ def _key_gate(parts: list[CTE]) -> CTE:
     return gate
 
 
-def _update(number: int, table: Table, open_: Sequence[Any]) -> CTE:
+def _update(number: int, table: Table, rows: int, open_: Sequence[Any]) -> CTE:
     names = names_of(table)
-    values = _values(f"u{number}", [(table.c[name]) for name in names], extra=("base_version",))
+    values = _values(f"u{number}", [table.c[name] for name in names], rows, extra=("base_version",))
     changed = update(table).values({name: values.c[name] for name in names if name not in ("id", "created_at")})
     changed = changed.where(table.c.id == values.c.id, table.c.version == values.c.base_version, *open_)
     return changed.returning(table.c.id).cte(f"u{number}")
 
 
-def _insert(prefix: str, table: Table, names: Sequence[str], allowed: Any) -> CTE:
-    values = _values(prefix, [table.c[name] for name in names])
-    rows = select(*(values.c[name] for name in names)).where(allowed)
-    return insert(table).from_select(list(names), rows).returning(literal(1).label("one")).cte(f"{prefix}_written")
+def _insert(prefix: str, table: Table, names: Sequence[str], rows: int, allowed: Any) -> CTE:
+    values = _values(prefix, [table.c[name] for name in names], rows)
+    new = select(*(values.c[name] for name in names)).where(allowed)
+    return insert(table).from_select(list(names), new).returning(literal(1).label("one")).cte(f"{prefix}_written")
 
 
 def _remember(allowed: Any) -> CTE:
@@ -209,11 +227,16 @@ def _total(written: Sequence[CTE]) -> Any:
     return total
 
 
-def _values(prefix: str, columns: Sequence[Column[Any]], extra: Sequence[str] = ()) -> TableValuedAlias:
+def _values(
+    prefix: str, columns: Sequence[Column[Any]], rows: int, extra: Sequence[str] = ()
+) -> TableValuedAlias | sqlalchemy.Values:
     typed = [(c.name, loose(c.type)) for c in columns] + [(name, BigInteger()) for name in extra]
-    arrays = [bindparam(f"{prefix}_{name}", type_=ARRAY(type_)) for name, type_ in typed]
     names = [column(name, type_) for name, type_ in typed]
-    return func.unnest(*arrays).table_valued(*names, name=f"{prefix}_new").render_derived()
+    if rows == _MANY:
+        arrays = [bindparam(f"{prefix}_{name}", type_=ARRAY(type_)) for name, type_ in typed]
+        return func.unnest(*arrays).table_valued(*names, name=f"{prefix}_new").render_derived()
+    one = [tuple(bindparam(f"{prefix}_{name}_{place}", type_=type_) for name, type_ in typed) for place in range(rows)]
+    return sqlalchemy.values(*names, name=f"{prefix}_new").data(one)
 
 
 @cache
