@@ -166,7 +166,7 @@ def _await_end(gone: psutil.Process, within_s: float) -> None:
     """Dead is enough: who has to reap it may be asleep."""
     deadline = time.monotonic() + within_s
     with suppress(psutil.NoSuchProcess):
-        while gone.status() != psutil.STATUS_ZOMBIE:
+        while gone.is_running() and gone.status() != psutil.STATUS_ZOMBIE:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"process {gone.pid} does not end")
             time.sleep(0.02)
