@@ -79,7 +79,7 @@ def nothing_kept(objects: Callable[[], dict[str, bytes]], rows: Rows) -> Callabl
         async def check() -> None:
             """What a request had begun is gone as soon as the gateway has seen its end: on a busy machine, late."""
             ends_at = time.monotonic() + LATE_S
-            while (now := (await rows(), objects())) != before and time.monotonic() < ends_at:
+            while (now := (await rows(), objects())) != before and time.monotonic() < ends_at:  # noqa: ASYNC110 - a table
                 await asyncio.sleep(0.05)
             assert now == before
 
