@@ -1,7 +1,7 @@
 """What the relay promises, with a publisher that only remembers: order, owned slots, fences, blocked aggregates."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,11 +43,12 @@ class Told:
 
 
 @asynccontextmanager
-async def relaying(machinery: Machinery, told: Any, pace: Pace = QUICK) -> AsyncIterator[Relay]:
+async def relaying(machinery: Machinery, told: Any, pace: Pace = QUICK, **made: Any) -> AsyncIterator[Relay]:
     async def publisher(*_: Any) -> Any:
         return told
 
-    relay = Relay(machinery.settings, machinery.context.wake, strategies=Strategies(publisher=publisher), pace=pace)
+    strategies = Strategies(publisher=publisher, **made)
+    relay = Relay(machinery.settings, machinery.context.wake, strategies=strategies, pace=pace)
     running = asyncio.create_task(relay.run())
     try:
         yield relay
@@ -98,6 +99,49 @@ async def test_a_backlog_of_many_pages_is_sent_whole_and_once(machinery, eventua
     assert len(set(told.sent)) == 1000
     assert all(told.versions(f"C-{n}") == sorted(told.versions(f"C-{n}")) for n in range(37))
     assert await unpublished(machinery) == 0
+
+
+class SlowMarker(FencedMarker):
+    """Begins to mark when it may."""
+
+    def __init__(self, connection: asyncpg.Connection, may: asyncio.Event) -> None:
+        super().__init__(connection)
+        self.may = may
+
+    async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:
+        await self.may.wait()
+        return await super().mark(epochs, outcome)
+
+
+async def test_what_is_committed_while_a_mark_is_slow_is_sent_at_once_and_nothing_twice(machinery, eventually):
+    told, may = Told(), asyncio.Event()
+    async with relaying(machinery, told, marker=lambda one: SlowMarker(one, may)), machinery.connect() as connection:
+        for version in (1, 2, 3):
+            await commit(connection, [outbox_row(EVENT, "C-1", version), outbox_row(EVENT, "C-2", version)])
+            machinery.context.wake.notify()
+            await eventually(lambda version=version: told.versions("C-1") == [*range(1, version + 1)])
+        assert await unpublished(machinery) == 6
+        may.set()
+
+        async def drained() -> bool:
+            return await unpublished(machinery) == 0
+
+        await eventually(drained)
+    assert told.versions("C-1") == told.versions("C-2") == [1, 2, 3]
+
+
+async def test_more_than_a_few_rows_on_their_way_are_marked_before_the_next_walk_reads(machinery, eventually):
+    told, may = Told(), asyncio.Event()
+    async with relaying(machinery, told, marker=lambda one: SlowMarker(one, may)), machinery.connect() as connection:
+        await commit(connection, [outbox_row(EVENT, f"C-{n}", 1) for n in range(150)])
+        machinery.context.wake.notify()
+        await eventually(lambda: len(told.sent) == 150)
+        await commit(connection, [outbox_row(EVENT, "C-1", 2)])
+        machinery.context.wake.notify()
+        await asyncio.sleep(0.2)
+        assert len(told.sent) == 150
+        may.set()
+        await eventually(lambda: len(told.sent) == 151)
 
 
 async def test_a_commit_in_the_process_wakes_the_relay_before_the_poll(machinery, eventually):

@@ -23,6 +23,7 @@ from plantkit.messaging.offsets import Assignment, Offsets
 from plantkit.messaging.parking import Aside, Parking
 from plantkit.messaging.records import Delivery, Poison, Reader
 from plantkit.observability import logs
+from plantkit.tasks import together
 
 Read = Delivery[Any] | Poison | None
 _PART = 500  # records
@@ -97,15 +98,12 @@ class Pipeline:
     async def _settle_in_parts(self, records: Sequence[ConsumerRecord]) -> None:
         """The next part is read while the database works on the one before; they take effect one after the other."""
         settling: asyncio.Task[None] | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                for start in range(0, len(records), _PART):
-                    read = await self._read(records[start : start + _PART])
-                    if settling is not None:
-                        await settling
-                    settling = group.create_task(self._settle(read))
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from several
+        async with together() as group:
+            for start in range(0, len(records), _PART):
+                read = await self._read(records[start : start + _PART])
+                if settling is not None:
+                    await settling
+                settling = group.create_task(self._settle(read))
 
     async def _read(self, records: Sequence[ConsumerRecord]) -> list[Read]:
         read: list[Read] = []

@@ -36,14 +36,16 @@ from plantkit.messaging.outbox import (
 )
 from plantkit.messaging.publisher import BatchTooLarge, KafkaPublisher, Publisher
 from plantkit.messaging.resting import Resting
-from plantkit.messaging.wake import Wake, channel_of
-from plantkit.messaging.walk import Parts, Walk
+from plantkit.messaging.wake import DEBOUNCE_S, Wake, channel_of
+from plantkit.messaging.walk import Marking, Parts, Walk
 from plantkit.observability import logs
 from plantkit.settings import ServiceSettings
+from plantkit.tasks import together
 
 _CURED_BY_REPLAY = (LogLost, SlotsLost)
 TROUBLE = (asyncpg.PostgresError, KafkaError, TimeoutError, *_CURED_BY_REPLAY, *LOST_CONNECTION)
 _LEAVE_S = 2.0
+_FEW = 100  # rows on their way that a walk may read once more, to pass over them
 log = logs.get(__name__)
 
 
@@ -105,6 +107,7 @@ class Relay:
         self._asked = Asked()
         self._stopping = False
         self._one_by_one = False
+        self._awake_until = 0.0
         self._resting = Resting(self._pace.retry_blocked_s)
         self.trouble: str | None = "The relay has not reached the broker and the database yet."
         self.owns_all = False
@@ -154,13 +157,13 @@ class Relay:
     async def _relay(self) -> None:
         async with self._open() as parts:
             self.trouble = None
+            marking = Marking(parts, pages_ahead=self._pace.pages_ahead)
             try:
-                async with asyncio.TaskGroup() as group:
-                    beating = group.create_task(self._beat(parts.leases))
-                    await self._walk_on(parts)
-                    beating.cancel()
-            except BaseExceptionGroup as several:
-                raise several.exceptions[0] from several
+                async with together() as group:
+                    behind = [group.create_task(task) for task in (self._beat(parts.leases), marking.run())]
+                    await self._walk_on(parts, marking)
+                    for task in behind:
+                        task.cancel()
             finally:
                 self.owns_all = False
             await self._leave(parts.leases)
@@ -199,21 +202,30 @@ class Relay:
             await asyncio.sleep(self._pace.lease_s / 3)
             await leases.heartbeat()
 
-    async def _walk_on(self, parts: Parts) -> None:
+    async def _walk_on(self, parts: Parts, marking: Marking) -> None:
+        """One walk after the other. What a walk has sent may be marked while the next one reads, as long as it is
+        little and in order.
+        """
         while not self._stopping:
             self._bell.clear()
-            marked = await Walk(
-                parts, page=self._pace.page, pages_ahead=self._pace.pages_ahead, asked=self._asked
-            ).run()
-            self._one_by_one = False
-            await parts.leases.settle()
-            if not marked and not self._stopping:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(
-                        self._pace.poll_s
-                    ):  # wait_for forgets a cancellation that meets the bell
-                        await self._bell.wait()
-            await asyncio.sleep(self._pace.linger_s)
+            walk = Walk(parts, marking, page=self._pace.page, asked=self._asked)
+            sent = await walk.run()
+            if walk.stopped or parts.leases.is_above_share or len(marking.on_the_way) > _FEW:
+                await marking.done()
+                await parts.leases.settle()
+            await self._rest(sent)
+        await marking.done()
+
+    async def _rest(self, sent: int) -> None:
+        """Between two walks. A bell may be late by its debounce: until that is over, the relay looks for itself."""
+        now = time.monotonic()
+        if sent:
+            self._awake_until = now + 2 * DEBOUNCE_S
+        if now > self._awake_until and not self._stopping:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.poll_s):  # wait_for forgets a cancellation that meets the bell
+                    await self._bell.wait()
+        await asyncio.sleep(self._pace.linger_s)
 
     async def _leave(self, leases: Leases) -> None:
         with suppress(*TROUBLE):

@@ -23,7 +23,7 @@ from plantkit.messaging.outbox import PAGE, PAGE_BYTES, ROW, Outcome, Position
 from plantkit.messaging.provision import ensure_topics, records_held
 from plantkit.messaging.relay import open_kafka_publisher
 from plantkit.messaging.resting import Resting
-from plantkit.messaging.walk import Parts, Walk
+from plantkit.messaging.walk import Parts, walk_once
 from plantkit.settings import ServiceSettings
 from takt_contracts import catalog
 
@@ -171,7 +171,7 @@ async def _tell(settings: ServiceSettings, connection: asyncpg.Connection, say: 
     publisher = await open_kafka_publisher(settings, False)
     try:
         made = (_Reader(connection), _Counter(archive, say), publisher, leases, Resting(0))
-        await Walk(Parts(settings.service, *made), page=PAGE, pages_ahead=_PAGES_AHEAD).run()
+        await walk_once(Parts(settings.service, *made), page=PAGE, pages_ahead=_PAGES_AHEAD)
     finally:
         await publisher.close()
     await connection.execute(_GIVE, REPLAY)

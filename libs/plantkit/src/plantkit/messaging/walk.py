@@ -1,8 +1,10 @@
-"""One walk over the unpublished rows: pages are read and sent ahead while earlier ones are marked behind."""
+"""Walks over the unpublished rows: pages are read and sent ahead while earlier ones are marked behind."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 
@@ -13,6 +15,7 @@ from plantkit.messaging.metrics import OUTBOX_PUBLISHED
 from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Reader, aggregate_of, is_full, position_of
 from plantkit.messaging.publisher import Publisher, Ticket
 from plantkit.messaging.resting import Aggregate, Resting
+from plantkit.tasks import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,52 +36,38 @@ class _Sent:
 
     ticket: Ticket
     epochs: Mapping[int, int]
+    ids: AbstractSet[UUID]
 
 
-class Walk:
-    """Reads from the beginning, and ends only when all it sent is marked: the next walk cannot send a row twice."""
+class Marking:
+    """Marks what the broker has acknowledged, page by page, behind those who send."""
 
-    def __init__(self, parts: Parts, *, page: int, pages_ahead: int, asked: Asked | None = None) -> None:
+    def __init__(self, parts: Parts, *, pages_ahead: int) -> None:
         self._parts = parts
-        self._courtesy = Courtesy(asked or Asked())
-        self._page = page
-        self._on_the_way: asyncio.Queue[_Sent | None] = asyncio.Queue(pages_ahead)
-        self._stopped: set[Aggregate] = set()
-        self.marked = 0
+        self._pages: asyncio.Queue[_Sent] = asyncio.Queue(pages_ahead)
+        self.on_the_way: set[UUID] = set()
+        """Rows that were sent and are not marked yet: a read that begins now may still find them unpublished."""
 
-    async def run(self) -> int:
-        """Rows marked. Raises what stopped it; then the rest is unpublished still."""
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._send())
-                both.create_task(self._mark())
-        except BaseExceptionGroup as several:
-            raise several.exceptions[0] from several
-        return self.marked
+    async def add(self, ticket: Ticket, epochs: Mapping[int, int], rows: Sequence[asyncpg.Record]) -> None:
+        """Waits while as many pages as may be ahead are."""
+        ids = {row[ROW.id] for row in rows}
+        self.on_the_way |= ids
+        await self._pages.put(_Sent(ticket, epochs, ids))
 
-    async def _send(self) -> None:
-        leases, after = self._parts.leases, START
-        while epochs := dict(leases.held):
-            rows = await self._parts.reader.page(sorted(epochs), after)
-            if not rows:
-                break
-            crash.point("relay.after_select")
-            self._hold_back_blocked(rows)
-            for part in self._courtesy.parts(rows):
-                ticket = await self._parts.publisher.send(part, self._stopped)
-                await self._on_the_way.put(_Sent(ticket, epochs))
-                await self._courtesy.rest(len(part))
-            after = position_of(rows[-1])
-            if not is_full(rows, self._page) or leases.is_above_share:
-                break
-        await self._on_the_way.put(None)
+    async def done(self) -> None:
+        """When nothing is on its way."""
+        await self._pages.join()
 
-    async def _mark(self) -> None:
-        while (sent := await self._on_the_way.get()) is not None:
+    async def run(self) -> None:
+        """Runs until cancelled. Raises what stopped it; then the rest is unpublished still."""
+        while True:
+            sent = await self._pages.get()
             await sent.ticket.settled.wait()
             await self._keep(sent)
             if sent.ticket.outcome.failure is not None:
                 raise sent.ticket.outcome.failure
+            self.on_the_way -= sent.ids
+            self._pages.task_done()
 
     async def _keep(self, sent: _Sent) -> None:
         outcome = sent.ticket.outcome
@@ -89,12 +78,7 @@ class Walk:
         fenced = await self._parts.marker.mark(sent.epochs, outcome)
         if fenced:
             self._parts.leases.lose(fenced)
-        self.marked += len(outcome.delivered)
         self._note_blocked(outcome)
-
-    def _hold_back_blocked(self, rows: Sequence[asyncpg.Record]) -> None:
-        blocked = {aggregate_of(row) for row in rows if row[ROW.blocked] is not None}
-        self._stopped.update(one for one in blocked if not self._parts.resting.is_over(one))
 
     def _note_blocked(self, outcome: Outcome) -> None:
         for row in outcome.delivered:
@@ -102,3 +86,53 @@ class Walk:
                 self._parts.resting.forget(aggregate_of(row))
         for row, _ in outcome.blocked:
             self._parts.resting.begin(aggregate_of(row))
+
+
+class Walk:
+    """Reads from the beginning, and sends what is not on its way already."""
+
+    def __init__(self, parts: Parts, marking: Marking, *, page: int, asked: Asked | None = None) -> None:
+        self._parts = parts
+        self._marking = marking
+        self._courtesy = Courtesy(asked or Asked())
+        self._page = page
+        self.stopped: set[Aggregate] = set()
+        """Of these a row could not be sent; what follows it waits until that is marked."""
+
+    async def run(self) -> int:
+        """Rows sent. They are on their way, not marked."""
+        leases, after, sent = self._parts.leases, START, 0
+        on_the_way = frozenset(self._marking.on_the_way)  # as it was before the read: a mark may come in between
+        while epochs := dict(leases.held):
+            rows = await self._parts.reader.page(sorted(epochs), after)
+            if not rows:
+                break
+            crash.point("relay.after_select")
+            new = [row for row in rows if row[ROW.id] not in on_the_way] if on_the_way else rows
+            sent += await self._send(new, epochs) if new else 0
+            after = position_of(rows[-1])
+            if not is_full(rows, self._page) or leases.is_above_share:
+                break
+        return sent
+
+    async def _send(self, rows: Sequence[asyncpg.Record], epochs: Mapping[int, int]) -> int:
+        self._hold_back_blocked(rows)
+        for part in self._courtesy.parts(rows):
+            ticket = await self._parts.publisher.send(part, self.stopped)
+            await self._marking.add(ticket, epochs, part)
+            await self._courtesy.rest(len(part))
+        return sum(aggregate_of(row) not in self.stopped for row in rows) if self.stopped else len(rows)
+
+    def _hold_back_blocked(self, rows: Sequence[asyncpg.Record]) -> None:
+        blocked = {aggregate_of(row) for row in rows if row[ROW.blocked] is not None}
+        self.stopped.update(one for one in blocked if not self._parts.resting.is_over(one))
+
+
+async def walk_once(parts: Parts, *, page: int, pages_ahead: int) -> None:
+    """One walk, and all it sent is marked. Raises what stopped it."""
+    marking = Marking(parts, pages_ahead=pages_ahead)
+    async with together() as group:
+        running = group.create_task(marking.run())
+        await Walk(parts, marking, page=page).run()
+        await marking.done()
+        running.cancel()
