@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.partitioner import murmur2
 
 from libs.plantkit.tests.messaging.support import (
@@ -15,8 +16,9 @@ from libs.plantkit.tests.messaging.support import (
     ticked,
     whole_topic,
 )
-from plantkit.messaging.metrics import OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING
+from plantkit.messaging.metrics import KAFKA_UP, OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING
 from plantkit.messaging.provision import WrongTopic, ensure_topics
+from plantkit.messaging.publisher import KafkaPublisher
 from plantkit.messaging.relay import Pace, Relay
 from plantkit.messaging.upkeep import measure_outbox, tidy
 from takt_contracts.catalog import topic_of
@@ -197,3 +199,27 @@ async def test_upkeep_forgets_old_ids_and_makes_the_next_partitions(machinery):
     )
     await tidy(machinery.context.db)
     assert [row["event_id"] for row in await machinery.fetch("SELECT event_id FROM inbox")] == ["new"]
+
+
+class Absent:
+    """As much of a client as an idle publisher uses; its broker comes and goes."""
+
+    def __init__(self) -> None:
+        self.client, self.is_away = self, True
+
+    async def fetch_all_metadata(self) -> None:
+        if self.is_away:
+            raise KafkaConnectionError("nobody listens")
+
+    async def stop(self) -> None:
+        pass
+
+
+async def test_a_publisher_that_has_nothing_to_tell_sees_the_broker_go_and_come(eventually):
+    up, broker = KAFKA_UP.labels("idle"), Absent()
+    up.set(1)
+    publisher = KafkaPublisher(broker, "idle", look_every_s=0.01)
+    await eventually(lambda: up._value.get() == 0)
+    broker.is_away = False
+    await eventually(lambda: up._value.get() == 1)
+    await publisher.close()

@@ -29,6 +29,7 @@ _BREATH = 16  # rows (0.2 ms) between two looks at the event loop: requests are 
 _CLOSE_S = 3.0
 _LEARN_EVERY_S = 1.0
 _PATIENCE_S = 3.0
+_LOOK_EVERY_S = 5.0
 
 
 class Ticket:
@@ -90,10 +91,18 @@ class _Unpublishable(Exception):
 class KafkaPublisher:
     """The publisher of the product. Broken after its first failure: close it and make another."""
 
-    def __init__(self, producer: AIOKafkaProducer, service: str, *, one_by_one: bool = False) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        service: str,
+        *,
+        one_by_one: bool = False,
+        look_every_s: float = _LOOK_EVERY_S,
+    ) -> None:
         self._producer = producer
         self._service = service
         self._one_by_one = one_by_one
+        self._watching = asyncio.create_task(self._watch(look_every_s))
         self._topics: dict[str, int] = {}
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._learn_again_at = 0.0
@@ -202,6 +211,18 @@ class KafkaPublisher:
         finally:
             told.cancel()
 
+    async def _watch(self, every_s: float) -> None:
+        """Who has nothing to tell would not notice that the broker is away."""
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._producer.client.fetch_all_metadata()
+            except (KafkaError, OSError, TimeoutError):
+                KAFKA_UP.labels(self._service).set(0)
+            else:
+                KAFKA_UP.labels(self._service).set(1)
+
     async def _learn_topics(self) -> None:
         known = await self._producer.client.fetch_all_metadata()
         self._topics = {topic: len(known.partitions_for_topic(topic) or ()) for topic in known.topics()}
@@ -210,6 +231,7 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """Let go of the broker within seconds, whether or not it answers."""
+        self._watching.cancel()
         for lane in self._lanes.values():
             if lane.task is not None:
                 lane.task.cancel()
