@@ -56,7 +56,8 @@ class Pace:
     page: int = PAGE
     pages_ahead: int = 3
     poll_s: float = 0.25
-    linger_s: float = 0.002  # between two walks: commits that come together go together
+    linger_s: float = 0.002  # between two walks, for each row of the last: commits that come together go together
+    longest_linger_s: float = 0.01
     lease_s: float = LEASE_S
     retry_blocked_s: float = 60.0
     longest_pause_s: float = 5.0
@@ -225,7 +226,7 @@ class Relay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.poll_s):  # wait_for forgets a cancellation that meets the bell
                     await self._bell.wait()
-        await asyncio.sleep(self._pace.linger_s)
+        await asyncio.sleep(min(self._pace.linger_s * max(sent, 1), self._pace.longest_linger_s))
 
     async def _leave(self, leases: Leases) -> None:
         with suppress(*TROUBLE):
