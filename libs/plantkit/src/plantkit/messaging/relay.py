@@ -45,7 +45,6 @@ from plantkit.tasks import together
 _CURED_BY_REPLAY = (LogLost, SlotsLost)
 TROUBLE = (asyncpg.PostgresError, KafkaError, TimeoutError, *_CURED_BY_REPLAY, *LOST_CONNECTION)
 _LEAVE_S = 2.0
-_FEW = 100  # rows on their way that a walk may read once more, to pass over them
 log = logs.get(__name__)
 
 
@@ -211,7 +210,7 @@ class Relay:
             self._bell.clear()
             walk = Walk(parts, marking, page=self._pace.page, asked=self._asked)
             sent = await walk.run()
-            if walk.stopped or parts.leases.is_above_share or len(marking.on_the_way) > _FEW:
+            if walk.stopped or parts.leases.is_above_share or not marking.is_little:
                 await marking.done()
                 await parts.leases.settle()
             await self._rest(sent)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Reader, aggre
 from plantkit.messaging.publisher import Publisher, Ticket
 from plantkit.messaging.resting import Aggregate, Resting
 from plantkit.tasks import together
+
+_FEW = 100  # rows: as many as a walk may read in vain
+_TOGETHER_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class Marking:
         self.on_the_way |= ids
         await self._pages.put(_Sent(ticket, epochs, ids))
 
+    @property
+    def is_little(self) -> bool:
+        """Whether a walk may read what is on its way once more, to pass over it."""
+        return len(self.on_the_way) <= _FEW
+
     async def done(self) -> None:
         """When nothing is on its way."""
         await self._pages.join()
@@ -61,21 +70,30 @@ class Marking:
     async def run(self) -> None:
         """Runs until cancelled. Raises what stopped it; then the rest is unpublished still."""
         while True:
-            sent = await self._pages.get()
-            await sent.ticket.settled.wait()
-            await self._keep(sent)
-            if sent.ticket.outcome.failure is not None:
-                raise sent.ticket.outcome.failure
-            self.on_the_way -= sent.ids
-            self._pages.task_done()
+            pages = await self._collected()
+            outcome, epochs = await _settled(pages)
+            await self._keep(outcome, epochs)
+            if outcome.failure is not None:
+                raise outcome.failure
+            for page in pages:
+                self.on_the_way -= page.ids
+                self._pages.task_done()
 
-    async def _keep(self, sent: _Sent) -> None:
-        outcome = sent.ticket.outcome
+    async def _collected(self) -> list[_Sent]:
+        """Pages to mark together. Few rows wait a little for more: nobody waits for a mark."""
+        pages = [await self._pages.get()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TOGETHER_S):
+                while self.is_little:
+                    pages.append(await self._pages.get())
+        return pages
+
+    async def _keep(self, outcome: Outcome, epochs: Mapping[int, int]) -> None:
         if not (outcome.delivered or outcome.blocked):
             return
         OUTBOX_PUBLISHED.labels(self._parts.service).inc(len(outcome.delivered))
         crash.point("relay.after_ack_before_mark")
-        fenced = await self._parts.marker.mark(sent.epochs, outcome)
+        fenced = await self._parts.marker.mark(epochs, outcome)
         if fenced:
             self._parts.leases.lose(fenced)
         self._note_blocked(outcome)
@@ -86,6 +104,21 @@ class Marking:
                 self._parts.resting.forget(aggregate_of(row))
         for row, _ in outcome.blocked:
             self._parts.resting.begin(aggregate_of(row))
+
+
+async def _settled(pages: Sequence[_Sent]) -> tuple[Outcome, Mapping[int, int]]:
+    """What became of all of them, up to the first that failed, under the oldest fencing number of each slot."""
+    together, epochs = Outcome(), dict[int, int]()
+    for page in pages:
+        await page.ticket.settled.wait()
+        outcome = page.ticket.outcome
+        together.delivered += outcome.delivered
+        together.blocked += outcome.blocked
+        epochs = {**page.epochs, **epochs}
+        if outcome.failure is not None:
+            together.failure = outcome.failure
+            break
+    return together, epochs
 
 
 class Walk:
