@@ -43,7 +43,10 @@ async def main(parts: dict[str, Any]) -> None:
         consumers=named(parts.get("consumers")),
         patience=Patience(**parts.get("patience", {})),
         pace=Pace(
-            lease_s=parts["lease_s"], page=parts.get("page", 200), retry_blocked_s=parts.get("retry_blocked_s", 60.0)
+            lease_s=parts["lease_s"],
+            page=parts.get("page", 200),
+            retry_blocked_s=parts.get("retry_blocked_s", 60.0),
+            longest_pause_s=0.5,
         ),
     )
     if "metrics_port" in parts:

@@ -98,6 +98,7 @@ class _SkipLocked:
         self._open = bool(rows)
         if not rows:
             await self._connection.execute("COMMIT")
+        await asyncio.sleep(random.uniform(0.0, 0.02))  # as a busy machine does, so that a run suffices
         return rows
 
     async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:

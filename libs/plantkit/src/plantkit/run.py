@@ -20,7 +20,7 @@ from plantkit.audit import change_row, refusal_row
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.context import Context
 from plantkit.db.constraints import explain
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import LOST_CONNECTION, TOO_BUSY
 from plantkit.db.holds import unknown
 from plantkit.db.row import Aggregate, Values
 from plantkit.db.tx import Origin, Tx
@@ -36,7 +36,6 @@ T = TypeVar("T")
 Handler = Callable[[Tx, C], Awaitable[T]]
 View = Callable[[Any], Answer]
 _ATTEMPTS = 3
-_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
 
 
 class _Overtaken(Exception):
@@ -98,7 +97,7 @@ class Runner:
                     raise await self._refusal(explain(taken)) from None
             except asyncpg.IntegrityConstraintViolationError as broken:
                 raise await self._refusal(explain(broken)) from None
-            except _BUSY:
+            except TOO_BUSY:
                 raise Busy("The rows are locked by another command for too long.") from None
             except LOST_CONNECTION as lost:
                 raise Unavailable("The database went away; whether the command took effect is not known.") from lost
@@ -183,7 +182,7 @@ class Runner:
             return refused
         try:
             answer = await stored_answer(self.context.db, self.keyed)
-        except LOST_CONNECTION:
+        except (*LOST_CONNECTION, *TOO_BUSY):
             return Unavailable("The database went away before it was known whether this is a repeat.")
         if answer is None:
             return refused

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from plantkit.context import Context
 from plantkit.db.engine import Database
 from plantkit.db.tx import Origin, Tx
 from plantkit.errors import AlreadyExists, Busy, DomainError, Invalid, Stale, TooLargeEvent, Unavailable, every_error
+from plantkit.idempotency import Keyed
 from plantkit.ids import new_id
 from plantkit.messaging.pipeline import is_trouble
 from plantkit.run import Runner
@@ -217,6 +219,22 @@ async def test_whatever_the_driver_says_of_an_ended_session_is_told_as_unavailab
     with pytest.raises(Unavailable):
         await run(cut, "W-cut")
     assert is_trouble(ended), "a consumer would blame the record"
+
+
+async def test_a_refusal_that_cannot_be_told_from_a_repeat_in_time_is_unavailable(
+    run: Runner, database: TestDatabase
+) -> None:
+    async def refuse(tx: Tx, code: str) -> WorkplaceRow:
+        raise Invalid("Not like this.")
+
+    keyed = replace(run, keyed=Keyed("somebody", new_id().hex, b"asked"))
+    async with database.connect() as other, other.transaction():
+        await other.execute("LOCK TABLE idempotency")
+        with pytest.raises(Unavailable, match="repeat"):
+            await keyed.answer(refuse, "W-1", view=None)
+
+    with pytest.raises(Invalid):
+        await keyed.answer(refuse, "W-1", view=None)
 
 
 async def test_a_lost_connection_in_the_middle_is_told_as_unavailable(

@@ -119,6 +119,12 @@ async def cut_off() -> None:
     raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
 
+@router.get("/too-slow")
+@public
+async def too_slow() -> None:
+    raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+
+
 @router.get("/broken")
 @public
 async def broken() -> None:

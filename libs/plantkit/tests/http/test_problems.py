@@ -38,6 +38,12 @@ async def test_a_session_that_ends_under_a_read_is_no_failure_of_ours(edge):
     assert "state 12" not in reply.text
 
 
+async def test_a_read_that_takes_too_long_is_no_failure_of_ours(edge):
+    reply = await edge.get("/too-slow")
+    assert (reply.status_code, reply.json()["code"]) == (503, "service.busy")
+    assert "statement" not in reply.text
+
+
 async def test_an_unknown_path_is_not_found(edge):
     reply = await edge.get("/nowhere")
     assert (reply.status_code, reply.json()["code"]) == (404, "request.no-such-path")

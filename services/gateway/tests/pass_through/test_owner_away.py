@@ -2,9 +2,15 @@
 
 import asyncio
 import socket
+import struct
+import threading
+from contextlib import suppress
 
 import pytest
+import uvloop
 
+from gateway.pass_through.errors import OwnerAway
+from gateway.pass_through.upstream import Upstreams
 from plantkit.ids import new_id
 from services.gateway.tests.serving import serving
 
@@ -51,6 +57,40 @@ async def test_an_owner_that_hangs_up_in_the_middle_is_503(admin, port):
         answer = await admin.post("/api/v1/items", json={"code": str(new_id())})
 
     assert answer.status_code == 503
+
+
+def resetting(listening: socket.socket) -> None:
+    """Resets each connection as soon as it is there, as a process does that dies with a full backlog."""
+    while True:
+        with suppress(OSError):
+            accepted, _ = listening.accept()
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted.close()
+        if listening.fileno() < 0:
+            return
+
+
+def test_an_owner_that_resets_connections_as_they_come_is_away():
+    """On the event loop that services run on: it lets go of such a socket while the client still asks about it."""
+
+    async def ask(upstreams: Upstreams) -> str:
+        try:
+            async with upstreams.ask("operations", b"GET", b"/items", []):
+                return "answered"
+        except OwnerAway:
+            return "away"
+
+    async def asked(url: str) -> set[str]:
+        upstreams = Upstreams({"operations": url})
+        found = {one for _ in range(10) for one in await asyncio.gather(*(ask(upstreams) for _ in range(50)))}
+        await upstreams.close()
+        return found
+
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as listening:
+        threading.Thread(target=resetting, args=(listening,), daemon=True).start()
+        found = uvloop.run(asked(f"http://127.0.0.1:{listening.getsockname()[1]}"))
+        listening.shutdown(socket.SHUT_RDWR)
+    assert found == {"away"}
 
 
 async def test_an_owner_that_talks_nonsense_is_503(admin, port):

@@ -31,6 +31,8 @@ ENDED_SESSION = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 LOST_CONNECTION = (*ENDED_SESSION, OSError)
+TOO_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
+"""The database answers, and not in time: a lock, a statement or a session would have had to wait for too long."""
 _DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 _PING_AFTER_IDLE_S = 5.0
 

@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from plantkit.db.engine import ENDED_SESSION
-from plantkit.errors import DomainError, Invalid, Kind, Malformed, Unavailable
+from plantkit.db.engine import ENDED_SESSION, TOO_BUSY
+from plantkit.errors import Busy, DomainError, Invalid, Kind, Malformed, Unavailable
 from plantkit.http.answers import OF_REFUSALS
 from plantkit.http.errors import Internal, MethodNotAllowed, NoSuchPath, TooLarge
 from plantkit.http.json import pointer
@@ -66,6 +66,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _framework_error)
     for lost in (*ENDED_SESSION, ConnectionError):
         app.add_exception_handler(lost, _database_away)
+    for busy in TOO_BUSY:
+        app.add_exception_handler(busy, _database_busy)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -207,6 +209,12 @@ async def _database_away(request: Request, error: Exception) -> Response:
     """A session that ended under a read; what ended under a command, the runner has told already."""
     log.warning("http.database_away", error=type(error).__name__)
     return problem(request, Unavailable("The database went away in the middle of it."))
+
+
+async def _database_busy(request: Request, error: Exception) -> Response:
+    """A read that waited for too long; of a command the runner tells."""
+    log.warning("http.database_busy", error=type(error).__name__)
+    return problem(request, Busy("The database did not answer in time."))
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpcore
 
@@ -20,13 +21,28 @@ _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 Body = bytes | AsyncIterator[bytes]
 
 
+class _Sockets(httpcore.AnyIOBackend):
+    """Says of a socket that was reset as soon as it was open that it cannot be reached: what lies below stumbles."""
+
+    async def connect_tcp(self, *address: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        stream = await super().connect_tcp(*address, **options)
+        try:
+            stream.get_extra_info("ssl_object")
+        except AttributeError as gone:  # the event loop has let go of the socket that anyio asks for its name
+            raise httpcore.ConnectError("The connection was reset.") from gone
+        return stream
+
+
 class Upstreams:
     """Requests to services by name. An owner that does not answer is OwnerAway."""
 
     def __init__(self, base_urls: Mapping[str, str]) -> None:
         self._bases = {name: httpcore.URL(url.rstrip("/")) for name, url in base_urls.items()}
         self._pool = httpcore.AsyncConnectionPool(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_S
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=CONNECTIONS,
+            keepalive_expiry=IDLE_S,
+            network_backend=_Sockets(),
         )
 
     @property
