@@ -223,3 +223,14 @@ async def test_a_publisher_that_has_nothing_to_tell_sees_the_broker_go_and_come(
     broker.is_away = False
     await eventually(lambda: up._value.get() == 1)
     await publisher.close()
+
+
+async def test_a_publisher_that_cannot_learn_its_topics_leaves_nothing_running():
+    async def connect() -> Absent:
+        return Absent()
+
+    before = asyncio.all_tasks()
+    with pytest.raises(KafkaConnectionError):
+        await KafkaPublisher.open(connect, "idle")
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before

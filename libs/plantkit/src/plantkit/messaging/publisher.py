@@ -114,7 +114,11 @@ class KafkaPublisher:
     ) -> "KafkaPublisher":
         """Connect and learn the topics. Raises KafkaError when the broker does not answer."""
         publisher = cls(await connect(), service, **options)
-        await publisher._learn_topics()
+        try:
+            await publisher._learn_topics()
+        except BaseException:  # nobody else could close it
+            await publisher.close()
+            raise
         return publisher
 
     async def send(self, rows: Sequence[asyncpg.Record], stopped: set[tuple[str, str]]) -> Ticket:

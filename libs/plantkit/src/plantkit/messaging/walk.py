@@ -108,17 +108,17 @@ class Marking:
 
 async def _settled(pages: Sequence[_Sent]) -> tuple[Outcome, Mapping[int, int]]:
     """What became of all of them, up to the first that failed, under the oldest fencing number of each slot."""
-    together, epochs = Outcome(), dict[int, int]()
+    whole, epochs = Outcome(), dict[int, int]()
     for page in pages:
         await page.ticket.settled.wait()
         outcome = page.ticket.outcome
-        together.delivered += outcome.delivered
-        together.blocked += outcome.blocked
+        whole.delivered += outcome.delivered
+        whole.blocked += outcome.blocked
         epochs = {**page.epochs, **epochs}
         if outcome.failure is not None:
-            together.failure = outcome.failure
+            whole.failure = outcome.failure
             break
-    return together, epochs
+    return whole, epochs
 
 
 class Walk:

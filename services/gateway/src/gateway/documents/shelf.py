@@ -78,8 +78,7 @@ class Shelf:
             self._kept[name] = Kept(last.document, last.seen_at, is_current=False)
 
     def _is_complete(self) -> bool:
-        kept = [self._kept.get(name) for name in self._base_urls]
-        return all(one is not None and one.is_current for one in kept)
+        return not any(self._note(name) for name in self._base_urls)
 
     def _print(self) -> Printed:
         documents = {self._own: self._own_document(), **{name: kept.document for name, kept in self._kept.items()}}
