@@ -60,7 +60,11 @@ async def test_what_a_killed_relay_tells_again_takes_effect_once(plant: Plant, w
 async def test_a_relay_that_slept_between_acknowledgement_and_mark_doubles_nothing_but_records(
     plant: Plant, writers: Writers
 ) -> None:
-    """It wakes up beside its heir, who has told its page again: both counters together are what the log holds."""
+    """It wakes up beside its heir, who has told its page again.
+
+    Both counters together say so: more than there are rows, and no more than the log holds. What was on its way when
+    the sleeper was fenced is in the log and nobody counts it.
+    """
     group, reader, first, second = Ticks(plant).group, *(free_port() for _ in range(3))
     plant.messaging("consumers", metrics_port=reader)
     sleeper = plant.messaging("relay", relay=SLEEPY, metrics_port=first)
@@ -83,7 +87,8 @@ async def test_a_relay_that_slept_between_acknowledgement_and_mark_doubles_nothi
         *await ticks.verdicts(plant, faults=1),
     ])  # fmt: skip
     assert await meters.reading(counted(first), FENCED) >= 1
-    assert sum([await meters.reading(counted(port), PUBLISHED) for port in (first, second)]) == records
+    told = sum([await meters.reading(counted(port), PUBLISHED) for port in (first, second)])
+    assert records - repeated < told <= records
     assert await meters.reading(counted(reader), DUPLICATES) == repeated
 
 

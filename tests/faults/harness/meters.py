@@ -11,10 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.harness.processes import Stuck
 
+_PATIENCE_S = 30.0  # a starved process answers late, not never
+
 
 async def reading(address: str, name: str) -> float:
     """The sum of a metric over all its labels; 0 while it has none."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=_PATIENCE_S) as client:
         text = (await client.get(f"{address}/metrics")).raise_for_status().text
     samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
     return sum(one.value for one in samples if one.name == name)
