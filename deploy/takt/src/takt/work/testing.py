@@ -102,9 +102,9 @@ def _verdict(folder: Path, env: dict[str, str]) -> int:
 
 
 def long(minutes: float, rest: Sequence[str]) -> int:
-    """Long tests, one after the other, until the minutes are spent."""
+    """Long tests, one after the other, until the minutes are spent. Some run a bench, small, with its peers."""
     arguments = ("-m", "long", "-p", "no:randomly", "--long-minutes", str(minutes), "--long-seed", _commit(), *rest)
-    code = python("-m", "pytest", *arguments, env=compiled())
+    code = python("-m", "pytest", *arguments, group="bench", env=compiled())
     return 0 if code == _NOTHING_COLLECTED else code
 
 
