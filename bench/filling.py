@@ -51,11 +51,11 @@ async def fill(url: str, rows: int, aggregates: int) -> None:
 async def refill(url: str, superuser_url: str) -> None:
     """The same rows, unpublished, in a table without a past; then a checkpoint, so that none falls into a turn."""
     connection = await asyncpg.connect(url, server_settings={"search_path": "operations"})
-    await connection.execute("TRUNCATE outbox")
+    await connection.execute("TRUNCATE outbox, outbox_pending")
     await connection.execute("UPDATE relay_slots SET owner = NULL, expires_at = '-infinity'")
     await connection.execute("DELETE FROM relay_members")
     await connection.execute(f"INSERT INTO outbox ({_COLUMNS}) SELECT {_COLUMNS} FROM bench_rows")
-    await connection.execute("VACUUM ANALYZE outbox")
+    await connection.execute("VACUUM ANALYZE outbox, outbox_pending")
     await connection.close()
     superuser = await asyncpg.connect(superuser_url)
     await superuser.execute("CHECKPOINT")

@@ -45,7 +45,7 @@ _NAMES = (_BARE, _OURS, _WARM, _DEBEZIUM)
 _LOOK_S = 0.01
 _LONGEST_S = 120.0
 _LAST = """
-SELECT id, month FROM outbox ORDER BY slot DESC, aggregatetype DESC, aggregateid DESC, version DESC LIMIT 1
+SELECT id FROM outbox ORDER BY slot DESC, aggregatetype DESC, aggregateid DESC, version DESC LIMIT 1
 """
 
 
@@ -160,17 +160,17 @@ class _Course:
         looking = await asyncpg.connect(self._settings()["BENCH_DATABASE_URL"])
         last = await looking.fetchrow(_LAST)
         assert last is not None
-        marked = await looking.prepare("SELECT published_at IS NOT NULL FROM outbox WHERE id = $1 AND month = $2")
+        marked = await looking.prepare("SELECT NOT EXISTS (SELECT FROM outbox_pending WHERE id = $1)")
         _await_ready(process)
         spent, started = self._cpu(process), time.perf_counter()
         _go(process)
-        while not await marked.fetchval(last["id"], last["month"]):
+        while not await marked.fetchval(last["id"]):
             if process.process.poll() is not None or time.perf_counter() - started > _LONGEST_S:
                 raise RuntimeError(f"{name} did not come to its end")
             await asyncio.sleep(_LOOK_S)
         seconds = time.perf_counter() - started
         used = {part: total - spent[part] for part, total in self._cpu(process).items()}
-        unmarked = await looking.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        unmarked = await looking.fetchval("SELECT count(*) FROM outbox_pending")
         await looking.close()
         if unmarked:
             raise RuntimeError(f"{name} marked its last row and left {unmarked} unmarked")

@@ -1,4 +1,4 @@
-"""The bare loop: select a page of unpublished rows, send all, wait for all, mark. The same client, the same settings.
+"""The bare loop: select a page of pending rows, send all, wait for all, mark. The same client, the same settings.
 
 No slots, no leases, no fencing, no blocked rows, nothing read ahead: what one writes in an afternoon, and what the
 client itself can do.
@@ -15,12 +15,11 @@ from aiokafka import AIOKafkaProducer
 
 PAGE = 2_000
 _READ = """
-SELECT id, month, topic, key, headers, payload FROM outbox WHERE published_at IS NULL
-ORDER BY slot, aggregatetype, aggregateid, version LIMIT $1
+SELECT id, month, topic, key, headers, payload FROM outbox o JOIN outbox_pending p USING (id, month)
+ORDER BY p.slot, p.aggregatetype, p.aggregateid, p.version LIMIT $1
 """
 _MARK = """
-UPDATE outbox o SET published_at = clock_timestamp() FROM unnest($1::uuid[], $2::date[]) AS page (id, month)
-WHERE o.id = page.id AND o.month = page.month
+DELETE FROM outbox_pending WHERE id = ANY($1::uuid[])
 """
 
 
@@ -37,7 +36,7 @@ async def relay() -> None:
     await producer.start()
     while rows := await connection.fetch(_READ, PAGE):
         await asyncio.gather(*[await _send(producer, row) for row in rows])
-        await connection.execute(_MARK, [row["id"] for row in rows], [row["month"] for row in rows])
+        await connection.execute(_MARK, [row["id"] for row in rows])
     await producer.stop()
     await asyncio.sleep(60)  # until the parent has taken its figures
 

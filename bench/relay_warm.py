@@ -25,13 +25,13 @@ _COLUMNS = ", ".join(OUTBOX_COLUMNS)
 class Outbox:
     """Where a contestant looks for rows, and what is said once they are committed."""
 
-    table: str
+    tables: str
     insert: str
     bell: str = "SELECT 1"
 
 
 OURS = Outbox(
-    "operations.outbox",
+    "operations.outbox, operations.outbox_pending",
     f"INSERT INTO operations.outbox ({_COLUMNS}) SELECT {_COLUMNS} FROM operations.bench_rows"
     " ORDER BY slot, aggregatetype, aggregateid, version",
     f"SELECT pg_notify('{channel_of('operations')}', '')",
@@ -55,7 +55,7 @@ async def told_after_s(outbox: Outbox, url: str, bootstrap: str, rows: int) -> f
     """Seconds from the commit of so many rows of the backlog to the last of them on the topic."""
     before = await ends(bootstrap)
     connection = await asyncpg.connect(url)
-    await connection.execute(f"TRUNCATE {outbox.table}")
+    await connection.execute(f"TRUNCATE {outbox.tables}")
     await connection.execute(f"{outbox.insert} LIMIT {rows}")
     started = time.perf_counter()
     await connection.execute(outbox.bell)

@@ -25,7 +25,7 @@ def chaos(data: Path) -> subprocess.CompletedProcess[str]:
 
 async def log(stack: Stack, tables: asyncpg.Connection) -> dict[TopicPartition, int]:
     """Where topics end once everything is told; without checkpoints, which come every minute."""
-    outboxes = " UNION ALL ".join(f"SELECT id FROM {service}.outbox WHERE published_at IS NULL" for service in SERVICES)
+    outboxes = " UNION ALL ".join(f"SELECT id FROM {service}.outbox_pending" for service in SERVICES)
 
     async def all_told() -> bool:
         return bool(await tables.fetchval(f"SELECT count(*) = 0 FROM ({outboxes}) untold"))

@@ -105,7 +105,7 @@ async def quiet(stack: Stack) -> None:
 
 async def untold(stack: Stack) -> int:
     """Events that the broker has not acknowledged."""
-    waiting = " + ".join(f"(SELECT count(*) FROM {schema}.outbox WHERE published_at IS NULL)" for schema in SERVICES)
+    waiting = " + ".join(f"(SELECT count(*) FROM {schema}.outbox_pending)" for schema in SERVICES)
     async with stack.database() as connection:
         return int(await connection.fetchval(f"SELECT {waiting}"))
 

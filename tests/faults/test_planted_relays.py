@@ -44,9 +44,8 @@ async def killed_relays(plant: Plant, writers: Writers, relay: str | None) -> in
 
 async def _publishing(plant: Plant) -> None:
     """Wait until the relay that was just started has marked something."""
-    published = "SELECT count(*) FROM outbox WHERE published_at IS NOT NULL"
-    before = await tables.value(plant, published)
-    await tables.becomes(plant, True, f"SELECT ({published}) > $1", before, within_s=10)
+    before = await tables.value(plant, f"SELECT {tables.PUBLISHED}")
+    await tables.becomes(plant, True, f"SELECT {tables.PUBLISHED} > $1", before, within_s=10)
 
 
 async def outcome(plant: Plant, writers: Writers, run: Run, relay: str | None) -> list[Verdict]:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long, pytest.mark.
 BLOCKED = "takt_outbox_blocked_aggregates"
 _BROKER_LIMIT = 400_000  # above any batch of ordinary rows, below what the relay itself lets through
 _VERSIONS = 7
-_OF = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND id = ANY($1::uuid[])"
+_OF = "SELECT count(*) FROM outbox_pending WHERE id = ANY($1::uuid[])"
 _SHRINK = "UPDATE outbox SET payload = replace(payload, repeat('x', $2), '') WHERE aggregateid = $1 AND version = 2"
 Step = Callable[[Plant, str], Awaitable[None]]
 

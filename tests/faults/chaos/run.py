@@ -29,7 +29,7 @@ from tests.faults.harness.links import Linked
 DRAIN_S = 180.0
 _COMMANDS_A_MINUTE = 60
 """Fewer than a hundredth of what a quiet machine does; below it, a run has shown nothing."""
-_UNPUBLISHED = " UNION ALL ".join(f"SELECT id FROM {service}.outbox WHERE published_at IS NULL" for service in SERVICES)
+_UNPUBLISHED = " UNION ALL ".join(f"SELECT id FROM {service}.outbox_pending" for service in SERVICES)
 _WAITING = " UNION ALL ".join(f"SELECT id FROM {service}.parked WHERE state = 'retry'" for service in SERVICES)
 _LEFT = f"SELECT (SELECT count(*) FROM ({_UNPUBLISHED}) u) + (SELECT count(*) FROM ({_WAITING}) w)"
 _TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, httpx.TransportError)

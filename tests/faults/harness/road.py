@@ -133,7 +133,7 @@ class Road:
     async def _drained(self, within_s: float = 30.0) -> None:
         deadline = time.monotonic() + within_s
         async with self.databases["operations"].connect() as connection:
-            while await connection.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL"):
+            while await connection.fetchval("SELECT count(*) FROM outbox_pending"):
                 if time.monotonic() > deadline:
                     raise Stuck("operations does not tell what it has")
                 await asyncio.sleep(0.1)

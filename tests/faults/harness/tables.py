@@ -65,8 +65,9 @@ async def _look(plant: Plant, seen: list[int]) -> None:
             await asyncio.sleep(0.02)
 
 
-PUBLISHING = "SELECT count(*) > 0 FROM outbox WHERE published_at IS NOT NULL"
-UNPUBLISHED = "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+PUBLISHED = "(SELECT count(*) FROM outbox) - (SELECT count(*) FROM outbox_pending)"
+PUBLISHING = f"SELECT {PUBLISHED} > 0"
+UNPUBLISHED = "SELECT count(*) FROM outbox_pending"
 
 
 async def drained(plant: Plant, within_s: float = 20.0) -> None:

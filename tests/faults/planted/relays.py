@@ -17,14 +17,14 @@ from plantkit.messaging.publisher import KafkaPublisher, Publisher, Ticket
 from plantkit.messaging.relay import Strategies, open_kafka_publisher
 from plantkit.settings import ServiceSettings
 
-_COLUMNS = """id, month, slot, aggregatetype, aggregateid, version, topic, convert_to(key, 'UTF8'), headers,
-              convert_to(payload, 'UTF8'), blocked"""
-_BEYOND = f"SELECT {_COLUMNS} FROM outbox WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2"
+_COLUMNS = """o.id, o.month, o.slot, o.aggregatetype, o.aggregateid, o.version, topic, convert_to(key, 'UTF8'), headers,
+              convert_to(payload, 'UTF8'), NULL"""
+_BEYOND = f"SELECT {_COLUMNS} FROM outbox o WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2"
 _UNLOCKED = f"""
-SELECT {_COLUMNS} FROM outbox WHERE published_at IS NULL ORDER BY aggregatetype, aggregateid, version
-LIMIT $1 FOR UPDATE SKIP LOCKED
+SELECT {_COLUMNS} FROM outbox o JOIN outbox_pending p USING (id, month)
+ORDER BY o.aggregatetype, o.aggregateid, o.version LIMIT $1 FOR UPDATE OF p SKIP LOCKED
 """
-_MARK = "UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1::uuid[]) AND published_at IS NULL"
+_MARK = "DELETE FROM outbox_pending WHERE id = ANY($1::uuid[])"
 
 
 class PointerReader:

@@ -36,7 +36,8 @@ async def _make_schema(url: str) -> None:
         url.replace("postgresql:", "postgresql+asyncpg:"), connect_args={"server_settings": {"search_path": SERVICE}}
     )
     async with engine.begin() as made:
-        await made.run_sync(lambda sync: tables.create(Operations(MigrationContext.configure(sync))))
+        for step in (tables.create, tables.create_pending):
+            await made.run_sync(lambda sync, step=step: step(Operations(MigrationContext.configure(sync))))
     await engine.dispose()
 
 

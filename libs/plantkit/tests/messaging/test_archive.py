@@ -68,7 +68,7 @@ async def archived(machinery: Machinery, event: type[Event], codes: int = 8, ver
     """As told already. The copies that `told` puts on the log have other ids, which the version guard must not mind."""
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(event, f"C-{n}", v) for v in range(1, versions + 1) for n in range(codes)])
-        await connection.execute("UPDATE outbox SET published_at = clock_timestamp()")
+        await connection.execute("DELETE FROM outbox_pending")
 
 
 async def behead(machinery: Machinery, event: type[Event], code: str, before: int) -> None:

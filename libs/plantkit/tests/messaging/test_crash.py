@@ -63,7 +63,7 @@ async def fill(machinery: Machinery, event: type[Event]) -> None:
 
 def all_marked(machinery: Machinery) -> Callable[[], Awaitable[bool]]:
     async def look() -> bool:
-        return not await machinery.fetch("SELECT 1 FROM outbox WHERE published_at IS NULL")
+        return not await machinery.fetch("SELECT 1 FROM outbox_pending")
 
     return look
 

@@ -11,7 +11,7 @@ import pytest
 from libs.plantkit.tests.messaging.support import Machinery, commit, outbox_row, ticked
 from plantkit.messaging.leases import SlotLeases, SlotsLost
 from plantkit.messaging.metrics import RELAY_FENCED
-from plantkit.messaging.outbox import ROW, START, FencedMarker, Outcome, UnpublishedReader, position_of
+from plantkit.messaging.outbox import ROW, START, FencedMarker, Outcome, PendingReader, position_of
 from plantkit.messaging.publisher import Ticket
 from plantkit.messaging.relay import Pace, Relay, Strategies
 
@@ -58,7 +58,7 @@ async def relaying(machinery: Machinery, told: Any, pace: Pace = QUICK, **made: 
 
 
 async def unpublished(machinery: Machinery) -> int:
-    return len(await machinery.fetch("SELECT 1 FROM outbox WHERE published_at IS NULL"))
+    return len(await machinery.fetch("SELECT 1 FROM outbox_pending"))
 
 
 async def test_every_committed_row_is_sent_once_in_version_order_while_writers_race(machinery, eventually):
@@ -202,7 +202,7 @@ async def test_a_zombie_whose_lease_ran_out_cannot_mark(machinery):
         zombie, heir = SlotLeases(one, "machinery", lease_s=0.5), SlotLeases(other, "machinery", lease_s=0.5)
         await zombie.heartbeat()
         epochs = dict(zombie.held)
-        rows = await UnpublishedReader(one, 10).page(sorted(epochs), START)
+        rows = await PendingReader(one, 10).page(sorted(epochs), START)
         await asyncio.sleep(0.7)
         assert dict(zombie.held) == {}
         await heir.heartbeat()
@@ -226,7 +226,7 @@ async def test_a_takeover_waits_for_a_mark_that_is_under_way(machinery):
         owner, heir = SlotLeases(one, "machinery", lease_s=0.5), SlotLeases(other, "machinery", lease_s=0.5)
         await owner.heartbeat()
         epochs = dict(owner.held)
-        [row] = await UnpublishedReader(one, 10).page(sorted(epochs), START)
+        [row] = await PendingReader(one, 10).page(sorted(epochs), START)
         await asyncio.sleep(0.7)
         async with one.transaction():
             assert not await FencedMarker(one).mark(epochs, Outcome(delivered=[row]))
@@ -234,15 +234,15 @@ async def test_a_takeover_waits_for_a_mark_that_is_under_way(machinery):
             assert row[ROW.slot] not in heir.held
         await heir.heartbeat()
         assert row[ROW.slot] in heir.held
-        assert not await UnpublishedReader(other, 10).page(sorted(heir.held), START)
+        assert not await PendingReader(other, 10).page(sorted(heir.held), START)
 
 
 async def test_a_blocked_row_holds_back_its_aggregate_and_nobody_else(machinery, eventually):
     told = Told()
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(EVENT, code, version) for code in ("C-1", "C-2") for version in (1, 2, 3)])
-        await connection.execute("UPDATE outbox SET blocked = 'too large' WHERE aggregateid = 'C-1' AND version = 2")
-        await connection.execute("UPDATE outbox SET published_at = now() WHERE aggregateid = 'C-1' AND version = 1")
+        await connection.execute("UPDATE outbox_pending SET blocked = 'too large' WHERE aggregateid = 'C-1' AND version = 2")
+        await connection.execute("DELETE FROM outbox_pending WHERE aggregateid = 'C-1' AND version = 1")
 
     async with relaying(machinery, told, Pace(poll_s=0.05, retry_blocked_s=1e9)):
         await eventually(lambda: told.versions("C-2") == [1, 2, 3])
@@ -253,7 +253,7 @@ async def test_a_blocked_row_holds_back_its_aggregate_and_nobody_else(machinery,
 async def test_pages_follow_each_other_without_gap_or_repeat(machinery):
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(EVENT, f"C-{n % 7}", n // 7 + 1) for n in range(70)])
-        reader, after, seen = UnpublishedReader(connection, 9), START, []
+        reader, after, seen = PendingReader(connection, 9), START, []
         while rows := await reader.page(list(range(16)), after):
             seen += [(row[ROW.aggregateid], row[ROW.version]) for row in rows]
             after = position_of(rows[-1])
@@ -264,7 +264,7 @@ async def test_pages_of_large_rows_are_short(machinery):
     large = "x" * 900_000
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(EVENT, "C-1", version, payload=large) for version in range(1, 41)])
-        reader, after, pages = UnpublishedReader(connection, 2000), START, []
+        reader, after, pages = PendingReader(connection, 2000), START, []
         while rows := await reader.page(list(range(16)), after):
             pages.append(len(rows))
             after = position_of(rows[-1])

@@ -50,7 +50,7 @@ async def look(database_url: str, bootstrap: str, schemas: tuple[str, ...]) -> L
 async def _until_published(connection: asyncpg.Connection, schemas: tuple[str, ...]) -> None:
     ends_at = time.monotonic() + _QUIET_LIMIT_S
     # The names are our own schemas, and, below, what the catalogue says.
-    waiting = " + ".join(f"(SELECT count(*) FROM {name}.outbox WHERE published_at IS NULL)" for name in schemas)  # noqa: S608 - schemas of our own
+    waiting = " + ".join(f"(SELECT count(*) FROM {name}.outbox_pending)" for name in schemas)  # noqa: S608 - schemas of our own
     while left := await connection.fetchval(f"SELECT {waiting}"):
         if time.monotonic() > ends_at:
             raise StackError(f"{left} events were not published within {_QUIET_LIMIT_S} s: see the services' logs.")

@@ -1,4 +1,5 @@
-"""Tables of the kit in a service's schema: outbox, relay slots, inbox, parking, idempotency; staging where it owns.
+"""Tables of the kit in a service's schema: outbox and what is pending of it, relay slots, inbox, parking, idempotency;
+staging where it owns.
 
 Names are unqualified: each service's roles have `search_path` set to its schema, so one description serves all.
 """
@@ -46,21 +47,27 @@ OUTBOX = Table(
     Column("headers", JSONB, nullable=False, comment="the record's headers, complete"),
     Column("payload", Text, nullable=False, comment="the record's value, byte for byte"),
     Column("recorded_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
-    Column("published_at", _TIME, comment="set on the broker's acknowledgement"),
-    Column("blocked", Text, comment="why it cannot be published; holds back its aggregate only"),
     PrimaryKeyConstraint("id", "month"),
     UniqueConstraint("aggregatetype", "aggregateid", "version", "month", name="outbox_aggregate_version_key"),
-    Index(
-        "outbox_unpublished",
-        "slot",
-        "aggregatetype",
-        "aggregateid",
-        "version",
-        postgresql_where=text("published_at IS NULL"),
-    ),
     Index("outbox_recorded_at_idx", "recorded_at"),
     postgresql_partition_by="RANGE (month)",
-    comment="What happened, in the transaction that made it happen. Never deleted: it is the archive",
+    comment="What happened, in the transaction that made it happen. Never changed, never deleted: it is the archive",
+)
+
+OUTBOX_PENDING = Table(
+    "outbox_pending",
+    MACHINERY,
+    Column("id", Uuid, primary_key=True),
+    Column("month", Date, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("aggregatetype", Text, nullable=False),
+    Column("aggregateid", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("recorded_at", _TIME, nullable=False),
+    Column("blocked", Text, comment="why it cannot be published; holds back its aggregate only"),
+    Index("outbox_pending_in_order", "slot", "aggregatetype", "aggregateid", "version"),
+    comment="Rows of the outbox that the broker has not acknowledged; a trigger of the outbox adds them",
+    postgresql_with={"autovacuum_vacuum_scale_factor": 0, "autovacuum_vacuum_threshold": 10_000},
 )
 
 RELAY_SLOTS = Table(
@@ -185,9 +192,46 @@ END $$
 """
 
 
+_FIRST_SHAPE = (
+    "ALTER TABLE outbox ADD published_at timestamptz, ADD blocked text",
+    "CREATE INDEX outbox_unpublished ON outbox (slot, aggregatetype, aggregateid, version) WHERE published_at IS NULL",
+)
+_WAITING = "id, month, slot, aggregatetype, aggregateid, version, recorded_at"
+_FILL = f"""
+INSERT INTO outbox_pending ({_WAITING}, blocked) SELECT {_WAITING}, blocked FROM outbox WHERE published_at IS NULL
+"""
+# The schema is written out: whoever adds a row by hand may have another search path than the service.
+_AWAIT = (
+    f"""
+DO $do$ BEGIN EXECUTE format($sql$
+    CREATE FUNCTION %1$I.await_acknowledgement() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO %1$I.outbox_pending ({_WAITING}) SELECT {_WAITING} FROM told;
+        RETURN NULL;
+    END $$
+$sql$, current_schema()); END $do$
+""",
+    """
+CREATE TRIGGER await_acknowledgement AFTER INSERT ON outbox REFERENCING NEW TABLE AS told
+FOR EACH STATEMENT EXECUTE FUNCTION await_acknowledgement()
+""",
+)
+_UNFILL = (
+    """
+UPDATE outbox o SET published_at = o.recorded_at
+WHERE NOT EXISTS (SELECT FROM outbox_pending p WHERE p.id = o.id)
+""",
+    """
+UPDATE outbox o SET blocked = p.blocked FROM outbox_pending p
+WHERE p.id = o.id AND p.month = o.month AND p.blocked IS NOT NULL
+""",
+)
+
+
 def create(op: ModuleType | Operations) -> None:
     """First migration of every service. `op` is alembic's; a service that only runs does not import that."""
-    MACHINERY.create_all(op.get_bind())
+    MACHINERY.create_all(op.get_bind(), tables=[one for one in MACHINERY.sorted_tables if one is not OUTBOX_PENDING])
+    _execute(op, *_FIRST_SHAPE)
     op.execute("CREATE TABLE outbox_default PARTITION OF outbox DEFAULT")
     op.execute(_PARTITIONS)
     op.execute("SELECT ensure_outbox_partitions()")
@@ -204,6 +248,31 @@ def drop(op: ModuleType | Operations) -> None:
     op.execute("DROP VIEW audit_entries")
     op.execute("DROP FUNCTION ensure_outbox_partitions(integer)")
     MACHINERY.drop_all(op.get_bind())
+
+
+def create_pending(op: ModuleType | Operations) -> None:
+    """A migration of every service: what waits for the broker stands in a table of its own (docs/adr/0024)."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+    OUTBOX_PENDING.create(op.get_bind())
+    op.execute(_FILL)
+    op.execute("ALTER TABLE outbox DROP COLUMN published_at, DROP COLUMN blocked")
+    _execute(op, *_AWAIT)
+
+
+def drop_pending(op: ModuleType | Operations) -> None:
+    """Undo `create_pending`. When something was published is not known any more; it is said to be when it happened."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+    op.execute("DROP TRIGGER await_acknowledgement ON outbox")
+    op.execute("DROP FUNCTION await_acknowledgement()")
+    _execute(op, *_FIRST_SHAPE, *_UNFILL)
+    OUTBOX_PENDING.drop(op.get_bind())
+
+
+def _execute(op: ModuleType | Operations, *statements: str) -> None:
+    for statement in statements:
+        op.execute(statement)
 
 
 def create_staging(op: ModuleType | Operations) -> None:

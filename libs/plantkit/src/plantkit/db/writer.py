@@ -43,7 +43,7 @@ from plantkit.db.machinery import IDEMPOTENCY, OUTBOX
 from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.structured import as_sent
 
-OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.name not in ("recorded_at", "published_at", "blocked"))
+OUTBOX_COLUMNS = tuple(c.name for c in OUTBOX.columns if c.server_default is None)
 _FEW, _MANY = 3, 0
 _KEY_COLUMNS = ("caller", "key", "request_sha256", "status", "headers", "body")
 

@@ -1,9 +1,11 @@
-"""The outbox as the relay sees it: read what is unpublished in order, mark what the broker has acknowledged.
+"""The outbox as the relay sees it: read what is pending in order, mark what the broker has acknowledged.
 
 The relay never asks for rows "after" a position it remembers: ids and sequence values are handed out before commit,
-so a slower transaction would be passed over. It asks for rows without `published_at`, ordered by (aggregate,
-version), the only order that follows commits. The keyset position below lives for one pass over the table and never
-longer.
+so a slower transaction would be passed over. It asks for all that is pending, ordered by (aggregate, version), the
+only order that follows commits. The keyset position below lives for one pass over the table and never longer.
+
+What happened stands in `outbox`, which nobody changes; `outbox_pending` names what of it is not acknowledged, and a
+mark takes names out of it (docs/adr/0024).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,7 @@ PAGE_BYTES = (
 
 
 class Position(NamedTuple):
-    """Where a page ended, in the order of the index `outbox_unpublished`."""
+    """Where a page ended, in the order of the index `outbox_pending_in_order`."""
 
     slot: int
     aggregatetype: str
@@ -80,52 +82,59 @@ class Marker(Protocol):
         """
 
 
+WAS_TOLD = """NOT EXISTS (
+    SELECT FROM outbox_pending p WHERE (p.slot, p.aggregatetype, p.aggregateid, p.version)
+                                     = (o.slot, o.aggregatetype, o.aggregateid, o.version))"""
+"""Of a row `o` of the outbox: the broker has acknowledged it."""
+
+# A look-up by key for each row, whatever the statistics say: they were taken when next to nothing was pending, and a
+# LIMIT hides from the planner that a partition could be read along its key from end to end, too.
 _READ = """
 SELECT id, month, slot, aggregatetype, aggregateid, version, topic, convert_to(key, 'UTF8'), headers,
        convert_to(payload, 'UTF8'), blocked
 FROM (
-    SELECT *, sum(octet_length(payload)) OVER (
+    SELECT first.*, told.*, sum(octet_length(told.payload)) OVER (
         ORDER BY slot, aggregatetype, aggregateid, version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM outbox
-    WHERE published_at IS NULL AND slot = ANY($1::smallint[])
-      AND (slot, aggregatetype, aggregateid, version) > ($2::smallint, $3::text, $4::text, $5::bigint)
-    ORDER BY slot, aggregatetype, aggregateid, version
-    LIMIT $6
+    FROM (
+        SELECT id, month, slot, aggregatetype, aggregateid, version, blocked FROM outbox_pending
+        WHERE slot = ANY($1::smallint[])
+          AND (slot, aggregatetype, aggregateid, version) > ($2::smallint, $3::text, $4::text, $5::bigint)
+        ORDER BY slot, aggregatetype, aggregateid, version
+        LIMIT $6
+    ) AS first
+    CROSS JOIN LATERAL (
+        SELECT topic, key, headers, payload FROM outbox o WHERE o.id = first.id AND o.month = first.month LIMIT 1
+    ) AS told
 ) AS page
 WHERE before IS NULL OR before < $7
 """
 
-# The page's own order, never a sort of a backlog: whatever the statistics say, the partial index is read forward.
+# The page's own order, never a sort of a backlog: whatever the statistics say, the index is read forward.
 READER_SESSION = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
-# Two thousand look-ups by primary key, whatever the statistics say. They were taken when next to nothing was
-# unpublished, so the partial index looks empty, and a join through it reads a whole backlog for each page: `coalesce`
-# hides it from the planner.
+# Look-ups by primary key, whatever the statistics say: they were taken when next to nothing was pending.
 # And a mark that a crash of the database forgets is a row sent once more, which inboxes drop: it waits for no disk.
-MARKER_SESSION = {
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "enable_seqscan": "off",
-    "synchronous_commit": "off",
-}
+MARKER_SESSION = {"enable_seqscan": "off", "enable_bitmapscan": "off", "synchronous_commit": "off"}
 
-_HOLD = """
-SELECT s.slot FROM relay_slots s
-JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
-FOR SHARE OF s
+# Whoever takes a slot over changes its epoch: the lock waits for that, or that waits for the mark.
+_HELD = """
+WITH held AS MATERIALIZED (
+    SELECT s.slot FROM relay_slots s
+    JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
+    FOR SHARE OF s
+)"""
+_MARK = f"""{_HELD}, marked AS (
+    DELETE FROM outbox_pending WHERE id = ANY($3::uuid[]) AND slot IN (SELECT slot FROM held)
+)
+SELECT slot FROM held
 """
-# A statement of its own: PostgreSQL 18.4 crashes when a lock that waited is checked again (a lease was renewed
-# meanwhile) beside an update of a partitioned table in the same statement.
-_MARK = """
-UPDATE outbox o
-SET published_at = CASE WHEN page.reason IS NULL THEN clock_timestamp() END, blocked = page.reason
-FROM unnest($2::uuid[], $3::date[], $4::smallint[], $5::text[]) AS page (id, month, slot, reason)
-WHERE o.id = page.id AND o.month = page.month AND coalesce(o.published_at, '-infinity') = '-infinity'
-  AND page.slot = ANY($1::smallint[])
+_BLOCK = f"""{_HELD}
+UPDATE outbox_pending p SET blocked = why.reason FROM unnest($3::uuid[], $4::text[]) AS why (id, reason)
+WHERE p.id = why.id AND p.slot IN (SELECT slot FROM held)
 """
 
 
-class UnpublishedReader:
-    """Unpublished rows of the given slots, by (slot, aggregate, version), a page at a time."""
+class PendingReader:
+    """Pending rows of the given slots, by (slot, aggregate, version), a page at a time."""
 
     def __init__(self, connection: asyncpg.Connection, limit: int = PAGE) -> None:
         self._connection = connection
@@ -145,15 +154,13 @@ class FencedMarker:
         self._connection = connection
 
     async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:
-        rows: list[asyncpg.Record] = outcome.delivered + [row for row, _ in outcome.blocked]
-        reasons = [None] * len(outcome.delivered) + [reason for _, reason in outcome.blocked]
         slots = outcome.slots
-        page = [[row[column] for row in rows] for column in (ROW.id, ROW.month, ROW.slot)]
-        async with self._connection.transaction():
-            records = await self._connection.fetch(_HOLD, list(slots), [epochs[slot] for slot in slots])
-            held = [record["slot"] for record in records]
-            await self._connection.execute(_MARK, held, *page, reasons)
-        return slots - frozenset(held)
+        mine = list(slots), [epochs[slot] for slot in slots]
+        if outcome.blocked:
+            ids, reasons = zip(*((row[ROW.id], reason) for row, reason in outcome.blocked), strict=True)
+            await self._connection.execute(_BLOCK, *mine, ids, reasons)
+        held = await self._connection.fetch(_MARK, *mine, [row[ROW.id] for row in outcome.delivered])
+        return slots - {record["slot"] for record in held}
 
 
 def position_of(row: asyncpg.Record) -> Position:

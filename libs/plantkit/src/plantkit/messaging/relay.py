@@ -32,7 +32,7 @@ from plantkit.messaging.outbox import (
     FencedMarker,
     Marker,
     Reader,
-    UnpublishedReader,
+    PendingReader,
 )
 from plantkit.messaging.publisher import BatchTooLarge, KafkaPublisher, Publisher
 from plantkit.messaging.resting import Resting
@@ -81,7 +81,7 @@ async def open_on_a_whole_log(settings: ServiceSettings, one_by_one: bool) -> Pu
 class Strategies:
     """What a relay is made of. The product has one set; the proofs of the checkers hand in wrong ones."""
 
-    reader: Callable[[asyncpg.Connection, int], Reader] = UnpublishedReader
+    reader: Callable[[asyncpg.Connection, int], Reader] = PendingReader
     marker: Callable[[asyncpg.Connection], Marker] = FencedMarker
     publisher: Callable[[ServiceSettings, bool], Awaitable[Publisher]] = open_on_a_whole_log
     leases: Callable[[asyncpg.Connection, str, float], Leases] | None = None

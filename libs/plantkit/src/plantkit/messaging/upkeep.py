@@ -21,9 +21,9 @@ _MEASURE = """
 SELECT count(*) AS pending,
        coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8 AS oldest_s,
        (SELECT count(*) FROM (
-           SELECT DISTINCT aggregatetype, aggregateid FROM outbox WHERE published_at IS NULL AND blocked IS NOT NULL
+           SELECT DISTINCT aggregatetype, aggregateid FROM outbox_pending WHERE blocked IS NOT NULL
        ) AS held) AS blocked
-FROM outbox WHERE published_at IS NULL
+FROM outbox_pending
 """
 _FORGET_ANSWERS = "DELETE FROM idempotency WHERE created_at < clock_timestamp() - make_interval(hours => $1)"
 
