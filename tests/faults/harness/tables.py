@@ -65,7 +65,7 @@ async def _look(plant: Plant, seen: list[int]) -> None:
             await asyncio.sleep(0.02)
 
 
-PUBLISHED = "(SELECT count(*) FROM outbox) - (SELECT count(*) FROM outbox_pending)"
+PUBLISHED = "(SELECT count(*) FROM outbox_published)"
 PUBLISHING = f"SELECT {PUBLISHED} > 0"
 UNPUBLISHED = "SELECT count(*) FROM outbox_pending"
 

@@ -91,7 +91,9 @@ async def test_a_row_that_cannot_be_published_blocks_its_aggregate_only_and_heal
         assert OUTBOX_BLOCKED.labels("machinery")._value.get() == 3
         assert OUTBOX_PENDING.labels("machinery")._value.get() == 5
         assert OUTBOX_OLDEST_AGE.labels("machinery")._value.get() > 0
-        reasons = await machinery.fetch("SELECT blocked FROM outbox_pending WHERE blocked IS NOT NULL ORDER BY aggregateid")
+        reasons = await machinery.fetch(
+            "SELECT blocked FROM outbox_pending WHERE blocked IS NOT NULL ORDER BY aggregateid"
+        )
         assert [row["blocked"].split(" ")[0] for row in reasons] == ["topic", "it", "its"]
 
         await ensure_topics(machinery.settings.kafka_bootstrap, {later.topic: topic_of(later.topic, [later])})
@@ -146,7 +148,9 @@ async def test_one_that_stays_refused_keeps_no_other_from_being_tried_again(mach
         async with relaying(machinery, Pace(retry_blocked_s=3.0, longest_pause_s=0.2)):
 
             async def are_blocked() -> bool:
-                return len(await machinery.fetch("SELECT 1 FROM outbox_pending WHERE blocked IS NOT NULL")) == len(codes)
+                return len(await machinery.fetch("SELECT 1 FROM outbox_pending WHERE blocked IS NOT NULL")) == len(
+                    codes
+                )
 
             await eventually(are_blocked, within_s=30)
             short = '{"version": 1, "state": {"code": "C-4"}}'

@@ -241,7 +241,9 @@ async def test_a_blocked_row_holds_back_its_aggregate_and_nobody_else(machinery,
     told = Told()
     async with machinery.connect() as connection:
         await commit(connection, [outbox_row(EVENT, code, version) for code in ("C-1", "C-2") for version in (1, 2, 3)])
-        await connection.execute("UPDATE outbox_pending SET blocked = 'too large' WHERE aggregateid = 'C-1' AND version = 2")
+        await connection.execute(
+            "UPDATE outbox_pending SET blocked = 'too large' WHERE aggregateid = 'C-1' AND version = 2"
+        )
         await connection.execute("DELETE FROM outbox_pending WHERE aggregateid = 'C-1' AND version = 1")
 
     async with relaying(machinery, told, Pace(poll_s=0.05, retry_blocked_s=1e9)):

@@ -37,7 +37,7 @@ class Landed:
 
 
 async def look(database_url: str, bootstrap: str, schemas: tuple[str, ...]) -> Landed:
-    """Wait until every outbox is empty of unpublished rows, then count."""
+    """Wait until every outbox is told, to its last row, then count."""
     connection = await asyncpg.connect(database_url)
     try:
         await _until_published(connection, schemas)

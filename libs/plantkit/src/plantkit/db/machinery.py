@@ -199,7 +199,7 @@ _FIRST_SHAPE = (
 _WAITING = "id, month, slot, aggregatetype, aggregateid, version, recorded_at"
 _FILL = f"""
 INSERT INTO outbox_pending ({_WAITING}, blocked) SELECT {_WAITING}, blocked FROM outbox WHERE published_at IS NULL
-"""
+"""  # noqa: S608 - names of our own
 # The schema is written out: whoever adds a row by hand may have another search path than the service.
 _AWAIT = (
     f"""
@@ -210,10 +210,14 @@ DO $do$ BEGIN EXECUTE format($sql$
         RETURN NULL;
     END $$
 $sql$, current_schema()); END $do$
-""",
+""",  # noqa: S608 - names of our own
     """
 CREATE TRIGGER await_acknowledgement AFTER INSERT ON outbox REFERENCING NEW TABLE AS told
 FOR EACH STATEMENT EXECUTE FUNCTION await_acknowledgement()
+""",
+    """
+CREATE VIEW outbox_published AS
+SELECT * FROM outbox WHERE NOT EXISTS (SELECT FROM outbox_pending p WHERE p.id = outbox.id)
 """,
 )
 _UNFILL = (
@@ -264,6 +268,7 @@ def drop_pending(op: ModuleType | Operations) -> None:
     """Undo `create_pending`. When something was published is not known any more; it is said to be when it happened."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     op.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
+    op.execute("DROP VIEW outbox_published")
     op.execute("DROP TRIGGER await_acknowledgement ON outbox")
     op.execute("DROP FUNCTION await_acknowledgement()")
     _execute(op, *_FIRST_SHAPE, *_UNFILL)

@@ -1,12 +1,11 @@
 """A broker without its log must not be told anything new before it was told the old again."""
 
 from plantkit.messaging.connections import dedicated
-from plantkit.messaging.outbox import WAS_TOLD
 from plantkit.messaging.provision import records_held
 from plantkit.settings import ServiceSettings
 from takt_contracts import catalog
 
-_A_TOPIC = f"SELECT topic FROM outbox o WHERE {WAS_TOLD} LIMIT 1"
+_A_TOPIC = "SELECT topic FROM outbox_published LIMIT 1"
 
 
 class LogLost(Exception):

@@ -82,11 +82,6 @@ class Marker(Protocol):
         """
 
 
-WAS_TOLD = """NOT EXISTS (
-    SELECT FROM outbox_pending p WHERE (p.slot, p.aggregatetype, p.aggregateid, p.version)
-                                     = (o.slot, o.aggregatetype, o.aggregateid, o.version))"""
-"""Of a row `o` of the outbox: the broker has acknowledged it."""
-
 # A look-up by key for each row, whatever the statistics say: they were taken when next to nothing was pending, and a
 # LIMIT hides from the planner that a partition could be read along its key from end to end, too.
 _READ = """
@@ -113,23 +108,27 @@ WHERE before IS NULL OR before < $7
 READER_SESSION = {"enable_sort": "off", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 # Look-ups by primary key, whatever the statistics say: they were taken when next to nothing was pending.
 # And a mark that a crash of the database forgets is a row sent once more, which inboxes drop: it waits for no disk.
-MARKER_SESSION = {"enable_seqscan": "off", "enable_bitmapscan": "off", "synchronous_commit": "off"}
+MARKER_SESSION = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "synchronous_commit": "off",
+}
 
-# Whoever takes a slot over changes its epoch: the lock waits for that, or that waits for the mark.
-_HELD = """
+# Whoever takes a slot over changes its epoch: the lock waits for that, or that waits for the mark. The slot of a row is
+# compared as another type, so that no index serves it: rows are looked up by id, not found among all that ever waited.
+_MARK = """
 WITH held AS MATERIALIZED (
     SELECT s.slot FROM relay_slots s
     JOIN unnest($1::smallint[], $2::bigint[]) AS mine (slot, epoch) ON mine.slot = s.slot AND mine.epoch = s.epoch
     FOR SHARE OF s
-)"""
-_MARK = f"""{_HELD}, marked AS (
-    DELETE FROM outbox_pending WHERE id = ANY($3::uuid[]) AND slot IN (SELECT slot FROM held)
+), marked AS (
+    DELETE FROM outbox_pending WHERE id = ANY($3::uuid[]) AND slot::integer = ANY(ARRAY(SELECT slot::integer FROM held))
+), blocked AS (
+    UPDATE outbox_pending p SET blocked = why.reason FROM unnest($4::uuid[], $5::text[]) AS why (id, reason)
+    WHERE p.id = why.id AND p.slot::integer = ANY(ARRAY(SELECT slot::integer FROM held))
 )
 SELECT slot FROM held
-"""
-_BLOCK = f"""{_HELD}
-UPDATE outbox_pending p SET blocked = why.reason FROM unnest($3::uuid[], $4::text[]) AS why (id, reason)
-WHERE p.id = why.id AND p.slot IN (SELECT slot FROM held)
 """
 
 
@@ -156,10 +155,9 @@ class FencedMarker:
     async def mark(self, epochs: Mapping[int, int], outcome: Outcome) -> frozenset[int]:
         slots = outcome.slots
         mine = list(slots), [epochs[slot] for slot in slots]
-        if outcome.blocked:
-            ids, reasons = zip(*((row[ROW.id], reason) for row, reason in outcome.blocked), strict=True)
-            await self._connection.execute(_BLOCK, *mine, ids, reasons)
-        held = await self._connection.fetch(_MARK, *mine, [row[ROW.id] for row in outcome.delivered])
+        delivered = [row[ROW.id] for row in outcome.delivered]
+        blocked = [row[ROW.id] for row, _ in outcome.blocked], [reason for _, reason in outcome.blocked]
+        held = await self._connection.fetch(_MARK, *mine, delivered, *blocked)
         return slots - {record["slot"] for record in held}
 
 

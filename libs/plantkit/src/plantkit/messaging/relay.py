@@ -31,8 +31,8 @@ from plantkit.messaging.outbox import (
     READER_SESSION,
     FencedMarker,
     Marker,
-    Reader,
     PendingReader,
+    Reader,
 )
 from plantkit.messaging.publisher import BatchTooLarge, KafkaPublisher, Publisher
 from plantkit.messaging.resting import Resting

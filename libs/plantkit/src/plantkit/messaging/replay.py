@@ -19,7 +19,7 @@ import asyncpg
 from plantkit import crash
 from plantkit.messaging.connections import unhurried
 from plantkit.messaging.leases import LEASE_S, REPLAY, SlotsLost
-from plantkit.messaging.outbox import PAGE, PAGE_BYTES, ROW, WAS_TOLD, Outcome, Position
+from plantkit.messaging.outbox import PAGE, PAGE_BYTES, ROW, Outcome, Position
 from plantkit.messaging.provision import ensure_topics, records_held
 from plantkit.messaging.relay import open_kafka_publisher
 from plantkit.messaging.resting import Resting
@@ -32,15 +32,15 @@ _PAGES_AHEAD = 3
 _BELOW_ALL = 2**40
 """Places of a lost log move below those of any other, so that a record of the new log never meets one of the old."""
 
-_COUNT = f"SELECT count(*) FROM outbox o WHERE {WAS_TOLD}"
-_PAGE = f"""
+_COUNT = "SELECT count(*) FROM outbox_published"
+_PAGE = """
 SELECT id, month, slot, aggregatetype, aggregateid, version, topic, convert_to(key, 'UTF8'), headers,
        convert_to(payload, 'UTF8'), NULL AS blocked
 FROM (
     SELECT *, sum(octet_length(payload)) OVER (
         ORDER BY aggregatetype, aggregateid, version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM outbox o
-    WHERE {WAS_TOLD} AND (aggregatetype, aggregateid, version) > ($1::text, $2::text, $3::bigint)
+    FROM outbox_published
+    WHERE (aggregatetype, aggregateid, version) > ($1::text, $2::text, $3::bigint)
     ORDER BY aggregatetype, aggregateid, version
     LIMIT $4
 ) AS page

@@ -13,7 +13,7 @@ from plantkit import crash
 from plantkit.messaging.courtesy import Asked, Courtesy
 from plantkit.messaging.leases import Leases
 from plantkit.messaging.metrics import OUTBOX_PUBLISHED
-from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Reader, aggregate_of, is_full, position_of
+from plantkit.messaging.outbox import ROW, START, Marker, Outcome, Position, Reader, aggregate_of, is_full, position_of
 from plantkit.messaging.publisher import Publisher, Ticket
 from plantkit.messaging.resting import Aggregate, Resting
 from plantkit.tasks import together
@@ -41,6 +41,14 @@ class _Sent:
     ticket: Ticket
     epochs: Mapping[int, int]
     ids: AbstractSet[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Rows, and the fencing numbers under which they were read."""
+
+    rows: Sequence[asyncpg.Record]
+    epochs: Mapping[int, int]
 
 
 class Marking:
@@ -133,26 +141,38 @@ class Walk:
         """Of these a row could not be sent; what follows it waits until that is marked."""
 
     async def run(self) -> int:
-        """Rows sent. They are on their way, not marked."""
-        leases, after, sent = self._parts.leases, START, 0
+        """Rows sent. They are on their way, not marked. The next page is read while one is sent."""
         on_the_way = frozenset(self._marking.on_the_way)  # as it was before the read: a mark may come in between
-        while epochs := dict(leases.held):
-            rows = await self._parts.reader.page(sorted(epochs), after)
-            if not rows:
-                break
-            crash.point("relay.after_select")
-            new = [row for row in rows if row[ROW.id] not in on_the_way] if on_the_way else rows
-            sent += await self._send(new, epochs) if new else 0
-            after = position_of(rows[-1])
-            if not is_full(rows, self._page) or leases.is_above_share:
-                break
+        sent, page = 0, await self._read(START)
+        while page is not None and page.epochs == self._parts.leases.held:
+            async with together() as group:
+                ahead = group.create_task(self._read_behind(page))
+                sent += await self._send(page, on_the_way)
+            page = ahead.result()
         return sent
 
-    async def _send(self, rows: Sequence[asyncpg.Record], epochs: Mapping[int, int]) -> int:
+    async def _read(self, after: Position) -> _Page | None:
+        """None where nothing waits, or nothing is surely ours."""
+        epochs = dict(self._parts.leases.held)
+        rows = await self._parts.reader.page(sorted(epochs), after) if epochs else ()
+        if not rows:
+            return None
+        crash.point("relay.after_select")
+        return _Page(rows, epochs)
+
+    async def _read_behind(self, page: _Page) -> _Page | None:
+        if not is_full(page.rows, self._page) or self._parts.leases.is_above_share:
+            return None
+        return await self._read(position_of(page.rows[-1]))
+
+    async def _send(self, page: _Page, on_the_way: AbstractSet[UUID]) -> int:
+        rows = [row for row in page.rows if row[ROW.id] not in on_the_way] if on_the_way else page.rows
+        if not rows:
+            return 0
         self._hold_back_blocked(rows)
         for part in self._courtesy.parts(rows):
             ticket = await self._parts.publisher.send(part, self.stopped)
-            await self._marking.add(ticket, epochs, part)
+            await self._marking.add(ticket, page.epochs, part)
             await self._courtesy.rest(len(part))
         return sum(aggregate_of(row) not in self.stopped for row in rows) if self.stopped else len(rows)
 
