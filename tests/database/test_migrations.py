@@ -18,6 +18,9 @@ UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constra
 FROM pg_constraint WHERE connamespace = $1::regnamespace
 UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = $1
 UNION ALL SELECT 'function', proname, '', prosrc FROM pg_proc WHERE pronamespace = $1::regnamespace
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE relnamespace = $1::regnamespace AND NOT tgisinternal
+UNION ALL SELECT 'view', viewname, '', definition FROM pg_views WHERE schemaname = $1
 UNION ALL SELECT 'grant', table_name, grantee, privilege_type FROM information_schema.table_privileges
 WHERE table_schema = $1
 ORDER BY 1, 2, 3, 4
@@ -81,7 +84,7 @@ def database(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[T
 
 
 async def shape(database: TestDatabase) -> list[tuple[Any, ...]]:
-    """Columns, constraints, indexes, functions and rights of the schema."""
+    """Columns, constraints, indexes, functions, triggers, views and rights of the schema."""
     async with database.connect("owner") as connection:
         return [tuple(row) for row in await connection.fetch(_SHAPE, database.service)]
 
@@ -119,6 +122,25 @@ async def test_each_revision_can_be_undone_by_itself(database: TestDatabase) -> 
 
     assert [head] != before
     assert await shape(database) == first
+
+
+async def test_what_waits_for_the_broker_waits_still_on_the_way_back_and_forth(database: TestDatabase) -> None:
+    waiting = "SELECT * FROM outbox_pending ORDER BY id"
+    await fill(database)
+    async with database.connect("owner") as connection:
+        await connection.execute("DELETE FROM outbox_pending WHERE aggregateid = 'T-100'")
+        await connection.execute("UPDATE outbox_pending SET blocked = 'too large' WHERE aggregateid = 'T-200'")
+        before = await connection.fetch(waiting)
+    await to(migrate.downgrade, database, "2026_11_22_outbox_pending-1")
+    async with database.connect("owner") as connection:
+        told = await connection.fetch("SELECT aggregateid FROM outbox WHERE published_at IS NOT NULL")
+        blocked = await connection.fetch("SELECT aggregateid FROM outbox WHERE blocked = 'too large'")
+    await to(migrate.upgrade, database)
+
+    assert [[row["aggregateid"] for row in rows] for rows in (told, blocked)] == [["T-100"], ["T-200"]]
+    async with database.connect("owner") as connection:
+        assert await connection.fetch(waiting) == before
+    assert len(before) == 4
 
 
 async def test_a_migration_gives_up_rather_than_queue_behind_a_long_read(database: TestDatabase) -> None:

@@ -52,6 +52,16 @@ async def test_a_backlog_that_disturbs_nobody_goes_in_whole_pages(clock: Clock) 
     assert sizes(await walked(clock, asked=False)) == {len(PAGE)}
 
 
+async def test_the_commit_that_brought_the_backlog_is_not_disturbed_by_it(clock: Clock) -> None:
+    who = Asked(clock)
+    who.note()
+    clock.now_s += 0.001
+    courtesy = Courtesy(who)
+    await courtesy.rest(RUSH)
+
+    assert sizes(courtesy) == {len(PAGE)}
+
+
 async def test_a_second_after_the_last_commit_nobody_is_disturbed_any_more(clock: Clock) -> None:
     courtesy = await walked(clock, asked=True)
 

@@ -1,4 +1,7 @@
-"""A mark that meets a heartbeat. As one statement with the lock of the lease it ended PostgreSQL 18.4 with a fault."""
+"""A mark that meets a heartbeat, and a mark after many others.
+
+While a mark updated the outbox, one statement with the lock of the lease ended PostgreSQL 18.4 with a fault.
+"""
 
 import asyncio
 
@@ -35,3 +38,20 @@ async def test_a_mark_waits_for_a_heartbeat_and_the_database_lives(machinery, re
 
         assert len(await waiting) == lost
         assert await lease.fetchval("SELECT count(*) FROM outbox_pending") == (ROWS if lost else 0)
+
+
+async def test_rows_are_marked_by_id_and_not_found_among_all_that_ever_waited(machinery):
+    """Sessions decide on a plan when next to nothing waits; what is marked stays in the indexes until a vacuum."""
+    by_order = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_pending_in_order'"
+    async with machinery.connect() as connection:
+        for name, value in MARKER_SESSION.items():
+            await connection.execute(f"SET {name} = {value}")
+        await connection.execute("UPDATE relay_slots SET epoch = 1")
+        reader, marker, read = PendingReader(connection, 10), FencedMarker(connection), 30
+        for version in range(1, read + 1):
+            await commit(connection, [outbox_row(EVENT, "C-1", version)])
+            page = await reader.page(sorted(EPOCHS), START)
+            assert len(page) == 1
+            await marker.mark(EPOCHS, Outcome(delivered=list(page)))
+        await connection.execute("SELECT pg_stat_force_next_flush()")
+        assert await connection.fetchval(by_order) <= read * len(EPOCHS)

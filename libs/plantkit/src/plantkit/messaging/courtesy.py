@@ -25,9 +25,8 @@ class Asked:
     def note(self) -> None:
         self.at = self.now()
 
-    @property
-    def lately(self) -> bool:
-        return self.now() - self.at < _CALM_S
+    def lately(self, since: float) -> bool:
+        return self.at >= since and self.now() - self.at < _CALM_S
 
 
 class Courtesy:
@@ -40,7 +39,8 @@ class Courtesy:
 
     @property
     def _is_due(self) -> bool:
-        return self._sent >= RUSH and self._asked.lately and self._since - self._began < COURTEOUS_S
+        """Who committed before the walk began may have committed the backlog itself."""
+        return self._sent >= RUSH and self._asked.lately(self._began) and self._since - self._began < COURTEOUS_S
 
     def parts(self, rows: Sequence[asyncpg.Record]) -> Iterator[Sequence[asyncpg.Record]]:
         """The page as a whole as long as nobody is disturbed by it."""
