@@ -8,6 +8,7 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from pydantic import SecretStr
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from libs.plantkit.tests.messaging.support import SERVICE, Machinery, MachinerySettings, ticked
@@ -36,9 +37,14 @@ async def _make_schema(url: str) -> None:
         url.replace("postgresql:", "postgresql+asyncpg:"), connect_args={"server_settings": {"search_path": SERVICE}}
     )
     async with engine.begin() as made:
-        for step in (tables.create, tables.create_pending):
-            await made.run_sync(lambda sync, step=step: step(Operations(MigrationContext.configure(sync))))
+        await made.run_sync(_make_tables)
     await engine.dispose()
+
+
+def _make_tables(connection: Connection) -> None:
+    op = Operations(MigrationContext.configure(connection))
+    tables.create(op)
+    tables.create_pending(op)
 
 
 @pytest.fixture(scope="session")

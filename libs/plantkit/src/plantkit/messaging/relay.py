@@ -55,7 +55,7 @@ class Pace:
     page: int = PAGE
     pages_ahead: int = 3
     poll_s: float = 0.25
-    linger_s: float = 0.002  # between two walks, for each row of the last: commits that come together go together
+    linger_s: float = 0.001  # between two walks, for each row of the last: commits that come together go together
     longest_linger_s: float = 0.01
     lease_s: float = LEASE_S
     retry_blocked_s: float = 60.0
