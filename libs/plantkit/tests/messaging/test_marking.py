@@ -42,16 +42,20 @@ async def test_a_mark_waits_for_a_heartbeat_and_the_database_lives(machinery, re
 
 async def test_rows_are_marked_by_id_and_not_found_among_all_that_ever_waited(machinery):
     """Sessions decide on a plan when next to nothing waits; what is marked stays in the indexes until a vacuum."""
-    by_order = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_pending_in_order'"
+    in_order = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_pending_in_order'"
     async with machinery.connect() as connection:
         for name, value in MARKER_SESSION.items():
             await connection.execute(f"SET {name} = {value}")
         await connection.execute("UPDATE relay_slots SET epoch = 1")
-        reader, marker, read = PendingReader(connection, 10), FencedMarker(connection), 30
-        for version in range(1, read + 1):
-            await commit(connection, [outbox_row(EVENT, "C-1", version)])
-            page = await reader.page(sorted(EPOCHS), START)
-            assert len(page) == 1
-            await marker.mark(EPOCHS, Outcome(delivered=list(page)))
-        await connection.execute("SELECT pg_stat_force_next_flush()")
-        assert await connection.fetchval(by_order) <= read * len(EPOCHS)
+        marker = FencedMarker(connection)
+        await marker.mark(EPOCHS, Outcome())
+        await commit(connection, [outbox_row(EVENT, f"C-{n}", 1) for n in range(ROWS)])
+        page = list(await PendingReader(connection, ROWS).page(sorted(EPOCHS), START))
+        scans = []
+        for count in (0, 40):
+            for row in page[:count]:
+                await marker.mark(EPOCHS, Outcome(delivered=[row]))
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            scans.append(await connection.fetchval(in_order))
+        assert scans[0] == scans[1] > 0
+        assert await connection.fetchval("SELECT count(*) FROM outbox_pending") == ROWS - 40
