@@ -22,7 +22,12 @@ from takt_contracts.records.reading import ImportsRead
 from takt_contracts.roles import Role
 
 pytestmark = pytest.mark.db
-HEALTH: dict[str, Any] = {"template": "occupational-health", "roles": [Role.HEALTH], "uploaded_by": "health-01"}
+HEALTH: dict[str, Any] = {
+    "template": "occupational-health",
+    "roles": [Role.HEALTH],
+    "uploaded_by": "health-01",
+    "uploaded_at": utc_now(),  # the service sweeps as it starts, and would take an old one on its way
+}
 SECRET = "Item 3"  # what `sheet` writes into the second row
 
 
@@ -43,7 +48,7 @@ async def imported(plant: Plant, **fields: Any) -> UUID:
 
 
 async def aged(plant: Plant, import_id: UUID, **age: int) -> UUID:
-    """Once it stands where the test wants it: the service sweeps as it starts, and would take an old one on its way."""
+    """Once it stands where the test wants it."""
     async with plant.database.connect() as connection:
         at = utc_now() - timedelta(**age)
         await connection.execute("UPDATE imports SET uploaded_at = $2 WHERE id = $1", import_id, at)
