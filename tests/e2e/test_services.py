@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime
 from importlib import import_module
@@ -176,11 +177,12 @@ async def answered(stack: Stack, service: str, request_id: str) -> list[dict[str
 @pytest.mark.broker
 async def test_no_token_and_no_password_is_in_any_log_or_topic(door: httpx.AsyncClient, stack: Stack) -> None:
     canaries = await planted_secrets(door, stack)
-    hay = {path.name: path.read_bytes() for path in (stack.data / "logs").iterdir()}
-
+    told = defaultdict[str, list[bytes]](list)
     for record in await all_records(str(stack.status["kafka"])):
-        headers = b"\n".join(name.encode() + b"=" + (value or b"") for name, value in record.headers)
-        hay[record.topic] = b"\n".join((hay.get(record.topic, b""), record.key or b"", record.value or b"", headers))
+        headers = [name.encode() + b"=" + (value or b"") for name, value in record.headers]
+        told[record.topic] += [record.key or b"", record.value or b"", *headers]
+    hay = {path.name: path.read_bytes() for path in (stack.data / "logs").iterdir()}
+    hay |= {topic: b"\n".join(parts) for topic, parts in told.items()}
 
     assert {"gateway.log", "operations.log", "postgres.log", "kafka.log", "takt.gateway.user"} <= hay.keys()
     assert b"canary-user" in hay["takt.gateway.user"], "what is looked through is what was written"
