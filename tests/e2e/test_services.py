@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime
 from importlib import import_module
@@ -18,6 +17,7 @@ from plantkit.testing.database import TestDatabase
 from plantkit.testing.fixtures import settings_for
 from takt_contracts.roles import Role
 from tests.e2e.evidence import is_problem
+from tests.e2e.hay import in_logs, in_topics
 from tests.e2e.kafka_log import all_records
 from tests.e2e.plant import API, code, planted
 from tests.e2e.stack import PASSWORD, SERVICES, Stack, until
@@ -177,14 +177,12 @@ async def answered(stack: Stack, service: str, request_id: str) -> list[dict[str
 @pytest.mark.broker
 async def test_no_token_and_no_password_is_in_any_log_or_topic(door: httpx.AsyncClient, stack: Stack) -> None:
     canaries = await planted_secrets(door, stack)
-    told = defaultdict[str, list[bytes]](list)
-    for record in await all_records(str(stack.status["kafka"])):
-        headers = [name.encode() + b"=" + (value or b"") for name, value in record.headers]
-        told[record.topic] += [record.key or b"", record.value or b"", *headers]
-    hay = {path.name: path.read_bytes() for path in (stack.data / "logs").iterdir()}
-    hay |= {topic: b"\n".join(parts) for topic, parts in told.items()}
+    hay = in_logs(stack) | await in_topics(stack)
 
-    assert {"gateway.log", "operations.log", "postgres.log", "kafka.log", "takt.gateway.user"} <= hay.keys()
+    assert {
+        *(f"log {name}.log" for name in ("gateway", "operations", "postgres", "kafka")),
+        "takt.gateway.user",
+    } <= hay.keys()
     assert b"canary-user" in hay["takt.gateway.user"], "what is looked through is what was written"
     found = {
         (what, where) for what, secret in canaries.items() for where, text in hay.items() if secret.encode() in text

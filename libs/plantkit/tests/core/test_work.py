@@ -23,6 +23,7 @@ from plantkit.testing.database import database_url
 from plantkit.work import BACKOFF_S, Crew, Desk, Fenced, Lease, Work, again, finish, hold
 
 pytestmark = pytest.mark.db
+_PATIENCE_S = 30.0  # a disk that others keep busy stands still for seconds
 
 
 class ChoreBase(Row):
@@ -205,13 +206,13 @@ class Hands:
         await asyncio.gather(self.task, return_exceptions=True)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(_PATIENCE_S):
             while len(self.seen) < count:  # noqa: ASYNC110 - the crew says nothing of what it takes
                 await asyncio.sleep(0.01)
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(_PATIENCE_S):
         while not await holds():  # noqa: ASYNC110 - a table and a crew say nothing by themselves
             await asyncio.sleep(0.01)
 
