@@ -24,7 +24,7 @@ async def told(telling: httpx.AsyncClient, database: TestDatabase) -> str:
     assert made.status_code == 201, made.text
     renamed = await telling.patch(f"/api/v1/workplaces/{code}", json={"name": "Löten 4"}, headers={"if-match": '"1"'})
     assert renamed.status_code == 200, renamed.text
-    async with asyncio.timeout(10), database.connect() as connection:
+    async with asyncio.timeout(30), database.connect() as connection:
         query = "SELECT count(*) FROM outbox_published WHERE key = $1"
         while await connection.fetchval(query, code) < 2:  # noqa: ASYNC110 -- the table cannot call back
             await asyncio.sleep(0.05)

@@ -192,7 +192,7 @@ async def test_the_card_shows_where_it_came_from(plant: Plant, road: Road) -> No
     )
     assert report.status_code in (200, 403), report.text
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             card = (await road.client.get(f"{API}/orders/{order}/card", headers=road.headers)).json()
             sections = card.get("sections", card)

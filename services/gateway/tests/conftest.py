@@ -101,7 +101,7 @@ def _client(app: FastAPI, token: str | None = None) -> httpx.AsyncClient:
 
 async def _patiently(client: httpx.AsyncClient, body: dict[str, str]) -> dict[str, str]:
     """The first administrator is made in the background of the start."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (answer := await client.post(LOGIN, json=body)).status_code != 200:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.05)
     tokens: dict[str, str] = answer.json()

@@ -46,7 +46,7 @@ def service(worker):
 
 async def test_a_worker_that_fails_ends_its_process(asked_to_stop):
     app = service(fails)
-    async with app.router.lifespan_context(app), asyncio.timeout(5):
+    async with app.router.lifespan_context(app), asyncio.timeout(30):
         await asked_to_stop.wait()
 
 

@@ -81,7 +81,7 @@ class Frames:
 
     async def _frame(self) -> dict[str, str]:
         fields: dict[str, str] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while line := await anext(self._lines):
                 name, _, value = line.partition(": ")
                 fields[name] = value
@@ -166,7 +166,7 @@ async def test_a_full_house_is_told_so_and_leaving_makes_room(door, viewer, app)
         async with client.stream("GET", PATH), client.stream("GET", PATH), client.stream("GET", PATH) as last:
             await Frames(last).connected()
             refused = await client.get(PATH)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while app.state.streams.open:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.02)
 

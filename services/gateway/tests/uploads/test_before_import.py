@@ -106,7 +106,7 @@ async def test_a_reader_who_leaves_takes_the_stream_along(upload, admin, door, a
             break
     pool = app.state.upstreams._pool
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(not one.is_idle() and not one.is_closed() for one in pool.connections):  # noqa: ASYNC110 - of a library
             await asyncio.sleep(0.02)
 

@@ -127,7 +127,7 @@ async def test_a_reference_out_of_the_inbox_is_parked_at_once_and_the_next_file_
     await tell(bad)
     await tell(good)
     await until(client, good.state.id, "committing")
-    async with asyncio.timeout(5), database.connect() as connection:
+    async with asyncio.timeout(30), database.connect() as connection:
         query = "SELECT * FROM parked WHERE group_name = 'imports.files'"
         while not (rows := await connection.fetch(query)):  # noqa: ASYNC110 - only the database knows
             await asyncio.sleep(0.05)
