@@ -1,5 +1,6 @@
 """Health in the three questions that platforms ask, and one answer for people."""
 
+import asyncio
 import hmac
 from ipaddress import ip_address
 from typing import Any, Protocol
@@ -15,6 +16,8 @@ from plantkit.errors import DomainError, Forbidden
 from plantkit.observability.metrics import DB_POOL_IN_USE, DB_UP
 
 _ASK = compile_statement(text("SELECT version_num FROM alembic_version"))
+_SCRAPE_S = 5.0
+"""Prometheus gives up after ten."""
 _UNREADY: dict[int | str, dict[str, Any]] = {
     503: {"description": "The same, while something is in trouble.", "model": dict[str, Any]}
 }
@@ -39,6 +42,15 @@ async def database_trouble(context: Context) -> list[str]:
         return [f"The database does not answer: {type(away).__name__}."]
     DB_UP.set(1)
     return [] if migrated else ["The schema is not migrated."]
+
+
+async def _look_at_the_database(context: Context) -> None:
+    """A gauge that was set by the last question for health would tell of a moment long past."""
+    try:
+        async with asyncio.timeout(_SCRAPE_S):
+            await database_trouble(context)
+    except TimeoutError:
+        DB_UP.set(0)
 
 
 def health_routes(context: Context, messaging: Part) -> APIRouter:
@@ -77,6 +89,7 @@ def health_routes(context: Context, messaging: Part) -> APIRouter:
     async def metrics(request: Request) -> Response:
         """Prometheus text, for this machine or for the holder of the metrics token."""
         _refuse_strangers(context, request)
+        await _look_at_the_database(context)
         DB_POOL_IN_USE.set(context.db.engine.pool.checkedout())  # type: ignore[attr-defined]  # QueuePool has it
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

@@ -1,7 +1,8 @@
 """How we connect to Kafka. The settings that keep the promises are here and nowhere else."""
 
+import asyncio
 import logging
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -10,6 +11,7 @@ from faststream.kafka import KafkaBroker
 from plantkit.settings import ServiceSettings
 
 BATCH_BYTES = 262_144
+_START_S = 2.0
 _quiet = logging.getLogger("plantkit.messaging.faststream")  # FastStream's own logger writes lines that are not JSON
 _quiet.setLevel(logging.ERROR)
 
@@ -27,6 +29,27 @@ class _WithoutTrace(logging.Filter):
 _quiet.addFilter(_WithoutTrace())
 
 
+class Startable(Protocol):
+    """A client of aiokafka, or what FastStream makes of one."""
+
+    async def start(self) -> Any: ...
+
+
+async def start_client(client: Startable) -> None:
+    """Start a client that the caller stops, whatever happens here. Raises KafkaError.
+
+    aiokafka forgets a connection, open as it is, when a start is cut short: who is cancelled waits for its end first.
+    """
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=_START_S)
+        raise
+    finally:
+        starting.cancel()
+
+
 async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
     """A started producer. Idempotent, and acknowledged by all in-sync replicas. Raises KafkaError."""
     producer = AIOKafkaProducer(
@@ -40,7 +63,7 @@ async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
         retry_backoff_ms=100,
     )
     try:
-        await producer.start()
+        await start_client(producer)
     except BaseException:
         await producer.stop()
         raise

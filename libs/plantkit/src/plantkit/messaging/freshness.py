@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from plantkit.context import Context
 from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
-from plantkit.messaging.broker import commit_client
+from plantkit.messaging.broker import commit_client, start_client
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.metrics import READ_MODEL_AS_OF
 from plantkit.messaging.provision import Places, partitions_of
@@ -94,7 +94,7 @@ class FreshnessKeeper:
     async def _watch(self) -> None:
         client = commit_client(self._context.settings.kafka_bootstrap, self._consumer.group)
         try:
-            await client.start()
+            await start_client(client)
             partitions = await partitions_of(client, self._consumer.topics)
             while True:
                 at = time.monotonic()

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from plantkit.messaging.broker import commit_client
+from plantkit.messaging.broker import commit_client, start_client
 from takt_contracts import catalog
 
 _VISIBLE_S = 15.0
@@ -34,8 +34,8 @@ async def ensure_topics(
     """Make what is missing and answer its names. Raises WrongTopic, and KafkaError when the broker is away."""
     wanted = catalog.topics() if wanted is None else wanted
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), client_id="takt-provision")
-    await admin.start()
     try:
+        await start_client(admin)
         present = await _partitions(admin, wanted)
         missing = [topic for name, topic in wanted.items() if name not in present]
         _refuse_wrong(wanted, present)
@@ -128,7 +128,7 @@ async def join_group(
     """
     client = commit_client(bootstrap, group)
     try:
-        await client.start()
+        await start_client(client)
         partitions = await partitions_of(client, topics)
         known = await joined(connection, group)
         fresh = [partition for partition in partitions if partition not in known]
@@ -143,7 +143,7 @@ async def records_held(bootstrap: str, topics: Collection[str]) -> dict[str, int
     """How many records were ever written to each of the topics that exist. Raises KafkaError."""
     client = AIOKafkaConsumer(bootstrap_servers=bootstrap.split(","), group_id=None, enable_auto_commit=False)
     try:
-        await client.start()
+        await start_client(client)
         known = await client.topics()
         ends = await client.end_offsets(await partitions_of(client, known & set(topics)))
     finally:

@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from plantkit import crash
 from plantkit.context import Context
 from plantkit.db.tx import Tx
-from plantkit.messaging.broker import commit_client
+from plantkit.messaging.broker import commit_client, start_client
 from plantkit.messaging.connections import unhurried
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.parking import record_of
@@ -160,8 +160,8 @@ async def _whole_log(settings: ServiceSettings, consumer: Consumer) -> AsyncIter
         bootstrap_servers=settings.kafka_bootstrap.split(","), group_id=None, auto_offset_reset="none"
     )
     try:
-        await group.start()
-        await client.start()
+        await start_client(group)
+        await start_client(client)
         places = await places_of(group, await partitions_of(group, consumer.topics))
         client.assign(list(places.end))
         for partition, first in places.first.items():
@@ -220,7 +220,7 @@ async def _set_places(connection: asyncpg.Connection, settings: ServiceSettings,
         return 0
     client = commit_client(settings.kafka_bootstrap, group)
     try:
-        await client.start()
+        await start_client(client)
         client.assign(log.lost)
         await client.commit({partition: log.ends[partition] for partition in log.lost})
     except KafkaError:

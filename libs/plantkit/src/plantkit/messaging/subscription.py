@@ -12,7 +12,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from plantkit.context import Context
-from plantkit.messaging.broker import group_options
+from plantkit.messaging.broker import group_options, start_client
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.effect import Effect, TransactionalEffect
 from plantkit.messaging.inbox import Filter, Inbox, NoGuard, VersionGuard
@@ -125,4 +125,4 @@ class Subscription:
         try:
             yield
         finally:
-            await self._subscriber.start()
+            await start_client(self._subscriber)

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
-from plantkit.messaging.broker import commit_client
+from plantkit.messaging.broker import commit_client, start_client
 from plantkit.messaging.metrics import CONSUMER_LAG, CONSUMER_RESTARTS, OFFSET_LOST
 from plantkit.messaging.provision import Places, partitions_of, places_of
 from plantkit.messaging.subscription import Subscription
@@ -86,7 +86,7 @@ class Watchdog:
     async def _watch(self) -> None:
         client = commit_client(self._bootstrap, self._subscription.group)
         try:
-            await client.start()
+            await start_client(client)
             partitions = await partitions_of(client, self._subscription.consumer.topics)
             while True:
                 await self.look(client, partitions)

@@ -16,7 +16,7 @@ from faststream.kafka import KafkaBroker
 from plantkit.context import Context
 from plantkit.db.engine import LOST_CONNECTION
 from plantkit.errors import DomainError
-from plantkit.messaging.broker import subscriber_broker
+from plantkit.messaging.broker import start_client, subscriber_broker
 from plantkit.messaging.consumer import Consumer
 from plantkit.messaging.freshness import FreshnessKeeper
 from plantkit.messaging.provision import GroupBusy, join_group
@@ -163,7 +163,7 @@ class Messaging:
         for subscription in self.subscriptions:
             subscription.register(broker)
         try:
-            await broker.start()
+            await start_client(broker)
         except BaseException:
             await broker.stop()
             raise

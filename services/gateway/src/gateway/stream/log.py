@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from gateway.stream.positions import Offsets
 from gateway.stream.records import LogRecord
+from plantkit.messaging.broker import start_client
 
 FETCH_WAIT_MS = 200
 BATCH = 500
@@ -73,7 +74,7 @@ class Log:
             fetch_max_wait_ms=FETCH_WAIT_MS, request_timeout_ms=10_000, retry_backoff_ms=200,
         )  # fmt: skip
         try:
-            await consumer.start()
+            await start_client(consumer)
             yield consumer
         finally:
             await consumer.stop()
