@@ -152,7 +152,8 @@ async def test_an_unknown_model_is_refused_with_the_known_ones_and_nothing_chang
     async def told() -> set[tuple[str, bytes]]:
         """What the gateway has told. Other services go on with what is theirs, and a sum of anonymous refusals is
         told every minute."""
-        records = [one for one in await all_records(str(stack.status["kafka"])) if b"anonymous requests" not in (one.value or b"")]
+        found = await all_records(str(stack.status["kafka"]))
+        records = [one for one in found if b"anonymous requests" not in (one.value or b"")]
         headers = [(record.topic, dict(record.headers)) for record in records]
         return {(topic, one["ce_id"]) for topic, one in headers if one.get("ce_source", b"").endswith(b"/gateway")}
 
