@@ -131,7 +131,7 @@ def _takt(*arguments: str, **environment: str) -> str:
     return done.stdout
 
 
-async def until(met: Any, limit_s: float = 30.0) -> Any:
+async def until(met: Any, limit_s: float = 50.0) -> Any:
     """What `met()` answers as soon as it is something; the table or log it looks at cannot call back."""
     async with asyncio.timeout(limit_s):
         while not (found := await met()):  # noqa: ASYNC110 -- see above

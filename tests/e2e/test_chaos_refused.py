@@ -31,7 +31,7 @@ async def log(stack: Stack, tables: asyncpg.Connection) -> dict[TopicPartition, 
     async def all_told() -> bool:
         return bool(await tables.fetchval(f"SELECT count(*) = 0 FROM ({outboxes}) untold"))
 
-    await until(all_told, limit_s=30)
+    await until(all_told, limit_s=50)
     found = await ends(str(stack.status["kafka"]))
     by_the_minute = (CheckpointSigned.topic, *(f"takt.{service}.audit" for service in SERVICES))
     return {partition: end for partition, end in found.items() if partition.topic not in by_the_minute}

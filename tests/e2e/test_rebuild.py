@@ -74,7 +74,7 @@ async def quiet(tables: asyncpg.Connection) -> None:
         return bool(await tables.fetchval(late) == 0)
 
     await asyncio.sleep(1.5)
-    await until(read, limit_s=30)
+    await until(read, limit_s=50)
 
 
 async def test_a_model_is_the_same_after_it_was_made_again(

@@ -22,7 +22,7 @@ async def killed(plant: Plant, shop: Shop, crash: str) -> tuple[int, str]:
     await shop.open(healthy)
     victim, dying = plant.service("api", crash=crash)
     await shop.work([dying, healthy], clients=8, commands=COMMANDS)
-    return int(await victim.ended(within_s=5) == KILLED), healthy
+    return int(await victim.ended(within_s=30) == KILLED), healthy
 
 
 @pytest.mark.parametrize("passage", points.PASSAGES)

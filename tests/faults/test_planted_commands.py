@@ -28,7 +28,7 @@ async def killed_inside(plant: Plant, shop: Shop, log_ends: Ends, commands: str 
     await shop.open(healthy)
     victim, dying = plant.service("api", commands=commands, crash=f"{point}:5")
     await shop.work([dying, healthy], clients=8, commands=COMMANDS)
-    guard = enough(faults=(int(await victim.ended(within_s=5) == KILLED), 1))
+    guard = enough(faults=(int(await victim.ended(within_s=30) == KILLED), 1))
     return [guard, *await _judged(plant, shop, log_ends)]
 
 

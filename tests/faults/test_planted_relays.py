@@ -45,7 +45,7 @@ async def killed_relays(plant: Plant, writers: Writers, relay: str | None) -> in
 async def _publishing(plant: Plant) -> None:
     """Wait until the relay that was just started has marked something."""
     before = await tables.value(plant, f"SELECT {tables.PUBLISHED}")
-    await tables.becomes(plant, True, f"SELECT {tables.PUBLISHED} > $1", before, within_s=10)
+    await tables.becomes(plant, True, f"SELECT {tables.PUBLISHED} > $1", before, within_s=30)
 
 
 async def outcome(plant: Plant, writers: Writers, run: Run, relay: str | None) -> list[Verdict]:

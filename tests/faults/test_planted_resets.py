@@ -52,10 +52,10 @@ async def outcome(plant: Plant, doored: Doored, relay: str | None) -> list[Verdi
         writers = Writers(judge)
         await writers.start()
         replace(plant, bootstrap=doored.bootstrap).messaging("relay", relay=relay)
-        await tables.becomes(judge, True, tables.PUBLISHING, within_s=20)
+        await tables.becomes(judge, True, tables.PUBLISHING, within_s=60)
         landed = sum([await _reset_unanswered(doored.link, writers) for _ in range(RESETS)])
         await writers.stop()
-        await tables.drained(judge, within_s=30)
+        await tables.drained(judge, within_s=60)
         return await telling.verdicts(judge, writers.history, faults=landed, wanted=RESETS, once=True)
 
 

@@ -187,7 +187,7 @@ async def up(address: str) -> None:
 
 async def moved(metrics: str, run: Run, lie: int) -> Verdict:
     """Whether the numbers that a dashboard shows have moved with what happened."""
-    await meters.becomes(metrics, "takt_parked_depth", lie, within_s=10)
+    await meters.becomes(metrics, "takt_parked_depth", lie, within_s=30)
     parked = int(await meters.reading(metrics, "takt_parked_total"))
     unknown = int(await meters.reading(metrics, "takt_schema_unknown_total"))
     return enough(kinds=(len(run.bad), 13), parked=(parked, lie), unknown=(unknown, 2))
@@ -233,7 +233,7 @@ async def restored(run: Run, lie: int) -> None:
     sent_on = await desk.ask("POST", "/redrive", json={"filter": {"group": run.sent.group}})
     assert (sent_on["records"], sent_on["left"]) == (lie, 0), service.tail()
     await tables.becomes(plant, lie - len(BEHIND), poisons.LIES, within_s=60)
-    await tables.becomes(plant, 0, poisons.WAITING, within_s=10)
+    await tables.becomes(plant, 0, poisons.WAITING, within_s=30)
     told = await topics.read(plant.bootstrap, [plant.topic], {})
     unreadable = {kind: place for kind, place in run.bad.items() if kind != FAILS}
     again = kept(list(map(poisons.as_raw, told)), set(unreadable.values()), await poisons.lying(plant), least=13)

@@ -64,7 +64,7 @@ async def test_a_killed_consumer_proposes_each_transport_once(
     finishing = Finishing(plant, address)
     victim, _ = plant.service("consumers", crash=f"{point}:{passage}")
     done = await finishing.finish(orders[:-AFTER], but=lambda: victim.code is not None)
-    code = await victim.ended(within_s=10)
+    code = await victim.ended(within_s=30)
     plant.service("consumers")
     done += await finishing.finish(orders[-AFTER:])
     await finishing.close()

@@ -98,14 +98,14 @@ async def test_a_row_that_cannot_be_published_holds_back_its_own_aggregate_only(
     await writers.tell(key, [1], topic)
     await writers.tell(key, [2], topic, trouble.padding)
     await writers.tell(key, range(3, _VERSIONS + 1), topic)
-    await meters.becomes(address, BLOCKED, 1, within_s=20)
+    await meters.becomes(address, BLOCKED, 1, within_s=60)
 
     await writers.commit(300)
-    await tables.becomes(plant, 0, _OF, [op.val for op in writers.history if op.key != key], within_s=20)
+    await tables.becomes(plant, 0, _OF, [op.val for op in writers.history if op.key != key], within_s=60)
     assert await told(plant, topic, key) == ([] if trouble.elsewhere else [1])
 
     await trouble.cure(plant, key)
-    await meters.becomes(address, BLOCKED, 0, within_s=30)
+    await meters.becomes(address, BLOCKED, 0, within_s=60)
     await writers.stop()
     await tables.drained(plant)
     assert await told(plant, topic, key) == list(range(1, _VERSIONS + 1))

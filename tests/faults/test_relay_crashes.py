@@ -30,7 +30,7 @@ async def judged(plant: Plant, writers: Writers, heir: Child, *, faults: int) ->
 @pytest.mark.parametrize("point", points.RELAY)
 async def test_a_killed_relay_loses_nothing(plant: Plant, writers: Writers, point: str, passage: int) -> None:
     victim = plant.messaging("relay", crash=f"{point}:{passage}")
-    code = await victim.ended(within_s=10)
+    code = await victim.ended(within_s=30)
 
     await judged(plant, writers, plant.messaging("relay"), faults=int(code == KILLED))
 
@@ -54,7 +54,7 @@ async def test_a_relay_that_slept_past_its_lease_is_fenced_and_dies_of_it_withou
 ) -> None:
     victim, heir = await asleep_past_its_lease(plant, crash=f"{points.RELAY_FENCED}:1")
     victim.resume()
-    code = await victim.ended(within_s=10)
+    code = await victim.ended(within_s=30)
 
     await judged(plant, writers, heir, faults=int(code == KILLED))
 
@@ -72,7 +72,7 @@ async def test_a_relay_that_slept_past_its_lease_wakes_up_beside_its_heir_in_ord
 async def asleep_past_its_lease(plant: Plant, crash: str | None) -> tuple[Child, Child]:
     """Paused while it publishes; somebody else has all that it owned."""
     sleeper = plant.messaging("relay", crash=crash)
-    await tables.becomes(plant, True, tables.PUBLISHING, within_s=10)
+    await tables.becomes(plant, True, tables.PUBLISHING, within_s=30)
     owner = await telling.owner_of_slots(plant)
     sleeper.pause()
     heir = plant.messaging("relay")

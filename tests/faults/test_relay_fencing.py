@@ -40,7 +40,7 @@ async def test_what_a_killed_relay_tells_again_takes_effect_once(plant: Plant, w
     port, group = free_port(), Ticks(plant).group
     plant.messaging("consumers", metrics_port=port)
     victim = plant.messaging("relay", crash="relay.after_ack_before_mark:3")
-    code = await victim.ended(within_s=20)
+    code = await victim.ended(within_s=30)
     plant.messaging("relay")
     await writers.commit(300)
     await writers.stop()

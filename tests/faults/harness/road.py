@@ -130,7 +130,7 @@ class Road:
                 ids.setdefault(record.key.decode(), set()).add(headers["ce_id"])
         return {key: len(found) for key, found in ids.items()}
 
-    async def _drained(self, within_s: float = 30.0) -> None:
+    async def _drained(self, within_s: float = 60.0) -> None:
         deadline = time.monotonic() + within_s
         async with self.databases["operations"].connect() as connection:
             while await connection.fetchval("SELECT count(*) FROM outbox_pending"):
@@ -144,7 +144,7 @@ class Road:
             return await connection.fetchval(query, *arguments)
 
 
-async def _committed(bootstrap: str, group: str, ends: Mapping[Any, int], within_s: float = 15.0) -> None:
+async def _committed(bootstrap: str, group: str, ends: Mapping[Any, int], within_s: float = 60.0) -> None:
     """Commit offsets of a group, as soon as the last member of an earlier run is out of it."""
     deadline = time.monotonic() + within_s
     async with topics.onlooker(bootstrap, group) as client:

@@ -70,12 +70,12 @@ PUBLISHING = f"SELECT {PUBLISHED} > 0"
 UNPUBLISHED = "SELECT count(*) FROM outbox_pending"
 
 
-async def drained(plant: Plant, within_s: float = 20.0) -> None:
+async def drained(plant: Plant, within_s: float = 60.0) -> None:
     """Everything that was committed has been acknowledged by the broker."""
     await becomes(plant, 0, UNPUBLISHED, within_s=within_s)
 
 
-async def quiet(plant: Plant, within_s: float = 10.0) -> None:
+async def quiet(plant: Plant, within_s: float = 30.0) -> None:
     """Nothing has been marked for half a second: a wrong relay may never finish. Raises Stuck."""
     deadline, last = time.monotonic() + within_s, -1
     async with superuser(plant) as connection:

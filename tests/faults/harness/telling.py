@@ -16,7 +16,7 @@ async def owner_of_slots(plant: Plant) -> str:
 
 async def taken_over(plant: Plant, owner: str) -> None:
     """Somebody else has everything that this relay owned. Raises Stuck."""
-    await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=20)
+    await tables.becomes(plant, 0, "SELECT count(*) FROM relay_slots WHERE owner = $1", owner, within_s=60)
 
 
 async def verdicts(

@@ -33,13 +33,14 @@ class Kind(StrEnum):
 class DomainError(Exception):
     """Base of every refusal. Subclasses name a `kind`, a stable `code` and a `cure`.
 
-    `by_rights` is set where somebody else would have been answered: the audit trail tells of it, the answer does not.
+    The audit trail tells of `always_told` ones whatever the request was: somebody else would have been answered, or it
+    stood on what is not so.
     """
 
     kind: ClassVar[Kind]
     code: ClassVar[str]
     cure: ClassVar[str]
-    by_rights: bool = False
+    always_told: ClassVar[bool] = False
 
     def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), **values: object) -> None:
         super().__init__(detail)

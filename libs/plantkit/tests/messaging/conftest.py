@@ -108,7 +108,7 @@ async def event(kafka_bootstrap: str) -> type[Event]:
 def eventually() -> Eventually:
     """`await eventually(look)`: waits until `look()` is true and answers what it answered."""
 
-    async def wait(look: Callable[[], Any], within_s: float = 15.0) -> Any:
+    async def wait(look: Callable[[], Any], within_s: float = 40.0) -> Any:
         async with asyncio.timeout(within_s):
             while not (found := await look() if asyncio.iscoroutinefunction(look) else look()):  # noqa: ASYNC110  # may be anything
                 await asyncio.sleep(0.05)

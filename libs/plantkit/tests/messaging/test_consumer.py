@@ -49,7 +49,7 @@ async def consuming(machinery: Machinery, consumer: Consumer, **options: Any) ->
         await messaging.stop()
 
 
-async def until(machinery: Machinery, expected: dict[str, list[int]], within_s: float = 20) -> None:
+async def until(machinery: Machinery, expected: dict[str, list[int]], within_s: float = 40) -> None:
     try:
         async with asyncio.timeout(within_s):
             while await effects(machinery) != expected:  # noqa: ASYNC110  # only the database knows

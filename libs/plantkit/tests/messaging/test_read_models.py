@@ -96,7 +96,7 @@ def all_of(codes: int = 8, versions: int = 5) -> dict[str, tuple[int, int]]:
 
 async def until(machinery: Machinery, wanted: dict[str, tuple[int, int]]) -> None:
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while await rows(machinery) != wanted:  # noqa: ASYNC110  # only the database knows
                 await asyncio.sleep(0.05)
     except TimeoutError:
@@ -238,7 +238,7 @@ async def test_what_lay_aside_is_in_the_new_model_and_what_nobody_can_read_is_co
         await producer.send_and_wait(event.topic, b"no event", key=b"C-9")
     waiting = "SELECT count(*) AS n FROM parked WHERE state <> 'redriven'"
     async with consuming(counters, counting(event, refuse)):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while (await counters.fetch(waiting))[0]["n"] < 6:  # noqa: ASYNC110  # only the database knows
                 await asyncio.sleep(0.05)
 
@@ -320,7 +320,7 @@ async def test_a_model_is_fresh_without_traffic_stale_behind_a_lock_or_without_i
     watched = Machinery(impatient, context)
 
     async def becomes(stale: bool) -> Freshness:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while (known := of_all(await freshness(context.db, _MODEL), [event.topic])).stale is not stale:  # noqa: ASYNC110 - see `until`
                 await asyncio.sleep(0.1)
         return known

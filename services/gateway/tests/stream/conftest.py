@@ -66,7 +66,7 @@ class Stream:
         after: str | None = None,
         *,
         wanted: Any = None,
-        within_s: float = 15.0,
+        within_s: float = 40.0,
         into: Seen | None = None,
     ) -> Seen:
         """Follow until `count` events have come."""
@@ -81,7 +81,7 @@ class Stream:
         return seen
 
 
-async def until(holds: Callable[[], bool], within_s: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.02)

@@ -28,7 +28,7 @@ async def more_settings(kafka_bootstrap: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 async def door(app) -> AsyncIterator[str]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         while not app.state.streams.hub.is_reading:  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0.05)
     async with serving(app) as url:

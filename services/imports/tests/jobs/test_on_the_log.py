@@ -96,7 +96,7 @@ async def rows_topic(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def sent(bootstrap: str, import_id: UUID, count: int) -> list[RowsReady]:
     found: list[RowsReady] = []
-    async with rows_topic(bootstrap) as consumer, asyncio.timeout(20):
+    async with rows_topic(bootstrap) as consumer, asyncio.timeout(40):
         while len(found) < count:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found += [

@@ -95,7 +95,7 @@ async def test_new_work_waits_for_the_end_of_the_order_and_then_reopens_it(plan,
 
 async def _waits(database) -> None:
     """Until a session of the service waits for somebody's row."""
-    async with database.connect() as connection, asyncio.timeout(2):
+    async with database.connect() as connection, asyncio.timeout(4):
         waits = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         while not await connection.fetchval(f"SELECT EXISTS (SELECT {waits})"):  # noqa: ASYNC110 - only it knows
             await asyncio.sleep(0.01)

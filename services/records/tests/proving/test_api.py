@@ -83,7 +83,7 @@ async def test_one_version_is_proven_alone(ask: Ask, record: Json) -> None:
 async def test_of_an_unknown_version_there_is_no_proof(
     ask: Ask, record: Json, database: TestDatabase, version: str
 ) -> None:
-    async with nothing_written(database, "audit_chain"):
+    async with nothing_written(database, "audit_chain", told="resource.not-found"):
         answer = await ask("GET", at(record, f"/proof?version={version}"), Role.VIEWER)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "resource.not-found")

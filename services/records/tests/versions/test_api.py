@@ -89,7 +89,7 @@ async def test_who_creates_is_said_by_the_type(ask: Ask, new_type: Make, databas
 
 
 async def test_a_record_of_no_known_type_is_not_made(ask: Ask, database: TestDatabase) -> None:
-    async with nothing_written(database, "record_versions"):
+    async with nothing_written(database, "record_versions", told="resource.not-found"):
         answer = await ask("POST", RECORDS, Role.ADMIN, json={"record_type": "nobody", "content": {}})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "resource.not-found")
@@ -178,7 +178,7 @@ async def test_an_edit_names_what_it_is_based_on(
             async with nothing_written(database, "record_versions", told=code):
                 assert (await ask(method, at(record), base=base, **sent)).status_code == status
         for header in ("*", 'W/"1"', "1", '"1", "2"'):
-            async with nothing_written(database, "record_versions"):
+            async with nothing_written(database, "record_versions", told="request.bad-if-match"):
                 answer = await ask(method, at(record), headers={"if-match": header}, **sent)
             assert (answer.status_code, answer.json()["code"]) == (400, "request.bad-if-match")
     stranger = await ask(method, at(record), user="other", base=1, **requests[-1])

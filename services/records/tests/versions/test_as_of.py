@@ -42,7 +42,7 @@ async def test_only_moments_that_it_has_seen(ask: Ask, new_record: Make, databas
     early = datetime.fromisoformat(record["created_at"]) - timedelta(seconds=1)
 
     for moment in (early.isoformat(), (datetime.now(UTC) + timedelta(hours=1)).isoformat()):
-        async with nothing_written(database, "record_versions"):
+        async with nothing_written(database, "record_versions", told="record.as-of-outside"):
             answer = await then(ask, record, moment)
         assert (answer.status_code, answer.json()["code"]) == (400, "record.as-of-outside")
     malformed = await then(ask, record, "yesterday")

@@ -103,6 +103,7 @@ class BadIfMatch(Malformed):
     """If-Match is not one strong ETag such as "7"."""
 
     code = "request.bad-if-match"
+    always_told = True
     cure = "Send the ETag exactly as it was read, with its quotes."
 
 

@@ -154,11 +154,9 @@ def _headers(error: DomainError) -> dict[str, str]:
 
 
 def _is_told(request: Request, error: DomainError) -> bool:
-    """Whether the audit log tells of this refusal: writes that were understood, and not for lack of the thing.
-
-    Reads too where rights were lacking for one thing only, as with health records.
-    """
-    return error.by_rights or (request.method in _WRITES and error.kind in _TOLD)
+    """Whether the audit log tells of this refusal: writes that were understood, and not for lack of the thing; and
+    what says of itself that it is always told, as a read of a health record by somebody without the right."""
+    return error.always_told or (request.method in _WRITES and error.kind in _TOLD)
 
 
 async def _domain_error(request: Request, error: Exception) -> Response:

@@ -39,7 +39,8 @@ def routes(resource: Resource[Any, Any]) -> Routes:
     router = Routes(prefix=f"/{contract.plural}", tags=[contract.plural])
     _reads(router, resource)
     _creation(router, resource)
-    _changes(router, resource)
+    _updates(router, resource)
+    _archiving(router, resource)
     return router
 
 
@@ -101,18 +102,13 @@ def _creation(router: Routes, resource: Resource[Any, Any]) -> None:
         return await run.answer(create, order, view=view, status=201, location=f"/api/v1/{contract.plural}/{key}")
 
 
-def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
+def _updates(router: Routes, resource: Resource[Any, Any]) -> None:
     contract, one = resource.contract, _Reader(resource)
     body_model, patch_model, view = contract.fields, contract.patch, contract.state
-    extra: dict[str, Any] = {"parameters": one.parameters}
-    answers: dict[str, Any] = {"response_model": view, "openapi_extra": extra}
+    answers: dict[str, Any] = {"response_model": view, "openapi_extra": {"parameters": one.parameters}}
     answers["responses"] = problems(NotFound, KeyImmutable, UnknownReference) | written()
 
-    @router.put(
-        one.path,
-        **answers,
-        summary=f"Replace one of {contract.plural}",
-    )
+    @router.put(one.path, **answers, summary=f"Replace one of {contract.plural}")
     @allow(resource.write)
     @matched
     @guarded(one.version)
@@ -122,11 +118,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
         order = Update(resource=resource, key=one.key(request), match=match, changes=fields.model_dump())
         return await run.answer(update, order, view=view)
 
-    @router.patch(
-        one.path,
-        **answers,
-        summary=f"Change one of {contract.plural}",
-    )
+    @router.patch(one.path, **answers, summary=f"Change one of {contract.plural}")
     @allow(resource.write)
     @matched
     @guarded(one.version)
@@ -137,12 +129,16 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
         order = Update(resource=resource, key=one.key(request), match=match, changes=changes)
         return await run.answer(update, order, view=view)
 
+
+def _archiving(router: Routes, resource: Resource[Any, Any]) -> None:
+    contract, one = resource.contract, _Reader(resource)
+
     @router.delete(
         one.path,
         status_code=204,
         response_model=None,
         responses=problems(NotFound, InUse) | written(204),
-        openapi_extra=extra,
+        openapi_extra={"parameters": one.parameters},
         summary=f"Archive one of {contract.plural}",
     )
     @allow(resource.write)
@@ -154,7 +150,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
 
     @router.post(
         f"{one.path}/restore",
-        response_model=view,
+        response_model=contract.state,
         responses=problems(NotFound, UnknownReference, BadIfMatch, Stale) | written(),
         openapi_extra={"parameters": [*one.parameters, {**MATCH_HEADER, "required": False}]},
         summary=f"Restore one of {contract.plural}",
@@ -164,7 +160,7 @@ def _changes(router: Routes, resource: Resource[Any, Any]) -> None:
     async def restore_one(request: Request, match: Match, run: Run) -> Response:
         """Back from the archive. If-Match is checked where it is sent."""
         order = On(resource=resource, key=one.key(request), match=match)
-        return await run.answer(restore, order, view=view)
+        return await run.answer(restore, order, view=contract.state)
 
 
 class _Reader:

@@ -65,7 +65,7 @@ class RowsNotShown(Forbidden):
 
     code = "import.rows-not-shown"
     cure = "Ask somebody who has the role that the answer names."
-    by_rights = True
+    always_told = True
 
 
 class RowsPurged(DomainError):

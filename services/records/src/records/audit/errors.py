@@ -14,4 +14,4 @@ class ChainBroken(DomainError):
 class TrailClosed(Forbidden):
     """The audit trail and whole bundles are for administrators. Who else asked for them is in the trail."""
 
-    by_rights = True
+    always_told = True

@@ -19,6 +19,7 @@ from records.audit.keys import key_set
 from records.audit.routes import for_administrators
 from records.settings import Settings
 from records.versions import queries, reading
+from records.versions.errors import UnknownVersion
 from records.versions.model import RecordRow, VersionRow
 from records.versions.rules import number_of
 from takt_contracts.records.checkpoints import RecordProof
@@ -83,7 +84,7 @@ async def _existing(context: Context, record: RecordRow, version: str) -> int:
     """Raises NotFound."""
     found = await queries.version(context.db, record, number_of(version))
     if found is None:
-        raise NotFound("version", f"{record.id}/{version[:40]}")
+        raise UnknownVersion("version", f"{record.id}/{version[:40]}")
     return found.version
 
 

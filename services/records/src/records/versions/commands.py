@@ -9,10 +9,11 @@ from uuid import UUID
 import orjson
 
 from plantkit.db.tx import Tx
-from plantkit.errors import Forbidden, NotFound
+from plantkit.errors import Forbidden
 from plantkit.http.etag import IfMatch
 from records.access import hidden_from
 from records.kinds import RecordTypeRow
+from records.versions.errors import UnknownType
 from records.versions.merging import Document, merged
 from records.versions.model import RecordRow, VersionRow, present, seen
 from records.versions.rules import (
@@ -136,7 +137,7 @@ async def _base(tx: Tx, order: ReviseRecord, record: RecordRow) -> VersionRow | 
 async def _type(tx: Tx, name: str) -> RecordTypeRow:
     kind = await tx.maybe(RecordTypeRow, name=name)
     if kind is None:
-        raise NotFound("record type", name)
+        raise UnknownType("record type", name)
     return kind
 
 

@@ -10,7 +10,19 @@ KEY_TAKEN: Final = "There is a record of this type with the same business key."
 class Hidden(NotFound):
     """To who may not read it a record does not exist. The audit trail knows who asked."""
 
-    by_rights = True
+    always_told = True
+
+
+class UnknownType(NotFound):
+    """There is no record type of this name, so no record of it is made."""
+
+    always_told = True
+
+
+class UnknownVersion(NotFound):
+    """What there never was cannot be proven. The audit trail knows who wanted it."""
+
+    always_told = True
 
 
 class NotItsCreator(Forbidden):
@@ -79,4 +91,5 @@ class AsOfOutside(Malformed):
     """The time is before the record was made, or has not come yet."""
 
     code = "record.as-of-outside"
+    always_told = True
     cure = "Ask for a time from the creation of the record until now."
