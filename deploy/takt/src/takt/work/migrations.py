@@ -46,10 +46,16 @@ def write(service: str, subject: str) -> Path:
     if not upgrade:
         raise NothingToMigrate(f"The migrations of {service} build all that its classes describe.")
     name = revision(subject)
-    body = {"upgrade": textwrap.indent(upgrade, "    "), "downgrade": textwrap.indent(downgrade, "    ")}
+    body = {"upgrade": _body(upgrade), "downgrade": _body(downgrade)}
     path = versions(service) / f"{name}.py"
     path.write_text(_TEXT.format(subject=subject[:1].upper() + subject[1:], revision=name, head=head(service), **body))
     return path
+
+
+def _body(rendered: str) -> str:
+    """Alembic indents all but its first line, which is a remark, as its last is."""
+    lines = [line for line in rendered.splitlines() if not line.lstrip().startswith("# ###")]
+    return textwrap.indent(textwrap.dedent("\n".join(lines)), "    ")
 
 
 def _lacking(service: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from plantkit.db.row import NAMING
+from plantkit.db.searching import SHORTEST
 
 SLOTS = 16
 MACHINERY = MetaData(naming_convention=NAMING)
@@ -232,6 +233,16 @@ WHERE p.id = o.id AND p.month = o.month AND p.blocked IS NOT NULL
 )
 
 
+_TRIGRAMS = rf"""
+CREATE FUNCTION trigrams(VARIADIC texts text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 1000
+RETURN ARRAY(
+    SELECT substr(line, place, {SHORTEST})
+    FROM lower(array_to_string(texts, E'\x1f')) AS line,
+        generate_series(1, length(line) - {SHORTEST - 1}) AS place
+)
+"""  # noqa: S608 - constants of our own
+
+
 def create(op: ModuleType | Operations) -> None:
     """First migration of every service. `op` is alembic's; a service that only runs does not import that."""
     MACHINERY.create_all(op.get_bind(), tables=[one for one in MACHINERY.sorted_tables if one is not OUTBOX_PENDING])
@@ -289,3 +300,14 @@ def drop_staging(op: ModuleType | Operations) -> None:
     """Undo `create_staging`: imports that wait for their last batch are lost, and are to be sent again."""
     op.execute("SET LOCAL lock_timeout = '3s'")
     IMPORTS.drop_all(op.get_bind())
+
+
+def create_trigrams(op: ModuleType | Operations) -> None:
+    """A migration of every service with search indexes, before the first of them."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute(_TRIGRAMS)
+
+
+def drop_trigrams(op: ModuleType | Operations) -> None:
+    """Undo `create_trigrams`, once the indexes are gone."""
+    op.execute("DROP FUNCTION trigrams(text[])")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, create_model
 from sqlalchemy import ARRAY, Column, ColumnElement, Select, Table, bindparam, func, or_, select, true, union_all
 
 from plantkit.context import Context
+from plantkit.db import searching
 from plantkit.db.engine import Compiled, compile_statement
 from plantkit.db.row import Row, columns_of
 from plantkit.db.structured import as_read
@@ -61,6 +62,7 @@ class _Shape:
     orders: tuple[Order, ...]
     filters: tuple[tuple[str, Op, bool], ...]
     text: bool
+    indexed: bool
     archived: bool
     nulls: tuple[bool, ...] | None
 
@@ -72,7 +74,7 @@ class Listing:
     `parts` names the columns of a field that is not a column itself, such as `hold` of `hold_kind` and `hold_reason`.
     `compared` are the fields to filter and sort by, all where none is named: a table that grows without end names them,
     each with an index that ends with the key. `only` narrows every page and every total to what may be seen; its
-    parameters are `bound` when a page is read.
+    parameters are `bound` when a page is read. `indexed` says that what is searched has a search index.
     """
 
     contract: Listed
@@ -81,6 +83,7 @@ class Listing:
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compared: tuple[str, ...] = ()
     only: ColumnElement[bool] | None = None
+    indexed: bool = False
 
     @cached_property
     def grammar(self) -> Grammar:
@@ -122,7 +125,7 @@ class Listing:
         )
         orders = places(query.order(), self.contract.key)
         start = place_of(secret, purpose, query, orders, self.contract.list_fields)
-        statement = _page_statement(self, _shape(query, orders, start))
+        statement = _page_statement(self, _shape(self, query, orders, start))
         given = _values(query) | _start_values(start) | bound
         records = await context.db.fetch(statement, **given, limit=query.limit + 1)
         rows = [self.entity(**as_read(self.entity, record)) for record in records[: query.limit]]
@@ -135,18 +138,19 @@ class Listing:
         return rows, info
 
     async def _total(self, context: Context, query: ListQuery, bound: Mapping[str, Any]) -> int:
-        statement = _count_statement(self, _shape(query, (), None))
+        statement = _count_statement(self, _shape(self, query, (), None))
         [record] = await context.db.fetch(statement, **_values(query), **bound)
         return int(record["total"])
 
 
-def _shape(query: ListQuery, orders: tuple[Order, ...], start: Sequence[Any] | None) -> _Shape:
-    """A filter's value is part of the shape where it decides the SQL: IS NULL or IS NOT NULL."""
+def _shape(listing: Listing, query: ListQuery, orders: tuple[Order, ...], start: Sequence[Any] | None) -> _Shape:
+    """A value is part of the shape where it decides the SQL: IS NULL or IS NOT NULL, a text that an index takes."""
     return _Shape(
         fields=query.fields,
         orders=orders,
         filters=tuple((one.field, one.op, one.op is Op.ISNULL and one.value) for one in query.filters),
         text=query.text is not None,
+        indexed=listing.indexed and len(query.text or "") >= searching.SHORTEST,
         archived=query.archived,
         nulls=None if start is None else tuple(value is None for value in start),
     )
@@ -154,7 +158,9 @@ def _shape(query: ListQuery, orders: tuple[Order, ...], start: Sequence[Any] | N
 
 def _values(query: ListQuery) -> dict[str, Any]:
     given = {f"f{number}": one.value for number, one in enumerate(query.filters) if one.op is not Op.ISNULL}
-    return given if query.text is None else {**given, "q": f"%{_escaped(query.text)}%"}
+    if query.text is None:
+        return given
+    return {**given, **searching.probes(query.text), "q": f"%{_escaped(query.text)}%"}
 
 
 def _start_values(start: Sequence[Any] | None) -> dict[str, Any]:
@@ -228,6 +234,8 @@ def _narrowed(query: Select[Any], listing: Listing, shape: _Shape, *, merged: in
             query = query.where(_compared(columns[name], op, number, is_null=is_null))
     if shape.text:
         query = query.where(or_(*(columns[name].ilike(bindparam("q"), escape="\\") for name in listing.search)))
+    if shape.indexed:
+        query = query.where(searching.may_hold(columns[name] for name in listing.search))
     if not shape.archived and "archived_at" in columns:
         query = query.where(columns.archived_at.is_(None))
     return query

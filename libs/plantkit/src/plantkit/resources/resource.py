@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import BigInteger, Column, Identity, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from plantkit.db import searching
 from plantkit.db.row import Aggregate, Row, Values
 from plantkit.db.tx import Tx
 from plantkit.errors import NotFound
@@ -127,15 +128,22 @@ class Resource(Generic[F, S]):
         """Refuse at import what would fail in production."""
         if wrong := list(self._mistakes()):
             raise TypeError(f"{self.contract.plural}: {'; '.join(wrong)}")
+        if self._search_is_indexed:
+            searching.search_index(self.listing.table, self.search)
 
     @property
     def write(self) -> Role:
         """Who may write it, as the contract says."""
         return self.contract.write
 
+    @property
+    def _search_is_indexed(self) -> bool:
+        """A table that grows without end names what lists compare; an index of all its texts would cost each write."""
+        return bool(self.search) and not self.compared
+
     @cached_property
     def listing(self) -> Listing:
-        return Listing(self.contract, self.row, self.search, self.parts, self.compared)
+        return Listing(self.contract, self.row, self.search, self.parts, self.compared, indexed=self._search_is_indexed)
 
     def signed(self, by: str) -> dict[str, str]:
         """What a new row keeps of who makes it."""

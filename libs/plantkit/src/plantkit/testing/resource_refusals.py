@@ -112,7 +112,7 @@ class Refusals(ResourceCase):
         headers, status, code = PRECONDITIONS[given]
         body = await self.created()
         sent = None if method == "DELETE" else self.written(body)
-        async with nothing_written(self.database, self.table, told=None if status == 400 else code):
+        async with nothing_written(self.database, self.table, told=code):
             reply = await self.client.request(method, self.at(body), headers=headers, json=sent)
         assert (reply.status_code, reply.json()["code"]) == (status, code)
 
