@@ -11,8 +11,6 @@ from sqlalchemy.dialects.postgresql import array
 
 SHORTEST = 3
 """A shorter text is looked for row by row: so many hold it that a page is full soon."""
-
-
 _PROBES = ("probe_start", "probe_middle", "probe_end")
 """Three sets say enough of a text. Of all its sets the database multiplies how rare each is, though they come together,
 and then sorts most of a table because it expects a handful of rows."""
