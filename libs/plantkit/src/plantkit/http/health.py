@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from plantkit.context import Context
-from plantkit.db.engine import compile_statement
+from plantkit.db.engine import LOST_CONNECTION, compile_statement
 from plantkit.errors import DomainError, Forbidden
 from plantkit.observability.metrics import DB_POOL_IN_USE, DB_UP
 
@@ -37,7 +37,7 @@ async def database_trouble(context: Context) -> list[str]:
     """Empty when the database answers and is migrated."""
     try:
         migrated = await context.db.fetch(_ASK)
-    except (asyncpg.PostgresError, DomainError) as away:
+    except (asyncpg.PostgresError, DomainError, *LOST_CONNECTION) as away:
         DB_UP.set(0)
         return [f"The database does not answer: {type(away).__name__}."]
     DB_UP.set(1)
