@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 import orjson
 from fastapi import Request
 from pydantic import BaseModel
@@ -18,7 +17,7 @@ from pydantic import BaseModel
 from plantkit import crash
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.clock import Clock
-from plantkit.db.engine import LOST_CONNECTION, Database
+from plantkit.db.engine import FAILED, Database
 from plantkit.db.row import Aggregate, columns_of
 from plantkit.db.tx import Origin, Refused, Tx
 from plantkit.db.writer import Writes, statement
@@ -112,7 +111,7 @@ class Refusals:
             async with self._db.connection() as connection, connection.transaction():
                 await connection.execute(ready.sql, *ready.arguments(writes.arguments()))
                 crash.point("audit.after_entry_before_commit")
-        except (asyncpg.PostgresError, DomainError, *LOST_CONNECTION) as lost:
+        except (*FAILED, DomainError) as lost:
             log.warning("audit.refusal_not_written", code=entry.code, entry=str(entry.id), why=type(lost).__name__)
             return False
         self._wake.notify()

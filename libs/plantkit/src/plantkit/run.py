@@ -20,7 +20,7 @@ from plantkit.audit import change_row, refusal_row
 from plantkit.auth.principal import SYSTEM, Principal
 from plantkit.context import Context
 from plantkit.db.constraints import explain
-from plantkit.db.engine import LOST_CONNECTION, TOO_BUSY
+from plantkit.db.engine import FAILED, LOST_CONNECTION, TOO_BUSY
 from plantkit.db.holds import unknown
 from plantkit.db.row import Aggregate, Values
 from plantkit.db.tx import Origin, Tx
@@ -195,7 +195,7 @@ class Runner:
 async def _roll_back(tx: Tx) -> None:
     """End what was begun. A connection that cannot even do that is not given back to the pool."""
     if tx.begun and not tx.connection.is_closed():
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+        with suppress(*FAILED):
             await tx.connection.execute("ROLLBACK")
 
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from plantkit.db.engine import LOST_CONNECTION, Database
+from plantkit.db.engine import ENDED_SESSION, FAILED, Database
 from plantkit.db.row import Row
 from plantkit.db.tx import Tx
 from plantkit.errors import DomainError, Unavailable
@@ -32,7 +31,7 @@ BACKOFF_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 AWAY_S = 5.0
 """How long it rests when what it needs was away; that is no failure of the work."""
 
-_TROUBLE = (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError)
 log = logs.get(__name__)
 
 
@@ -247,7 +246,7 @@ class Crew:
 
 def _is_away(failed: BaseException | None) -> bool:
     """Whether something that the work needs is away, which says nothing about the work."""
-    return isinstance(failed, Unavailable | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
+    return isinstance(failed, (*ENDED_SESSION, Unavailable))
 
 
 async def _ended(*tasks: asyncio.Future[None]) -> None:

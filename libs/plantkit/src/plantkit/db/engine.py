@@ -31,6 +31,8 @@ ENDED_SESSION = (
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 LOST_CONNECTION = (*ENDED_SESSION, OSError)
+FAILED = (asyncpg.PostgresError, *LOST_CONNECTION)
+"""Whatever the driver may raise when it is asked. The pool itself raises Unavailable."""
 TOO_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError)
 """The database answers, and not in time: a lock, a statement or a session would have had to wait for too long."""
 _DIALECT: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
@@ -94,7 +96,7 @@ class Database:
             except PoolTimeout:
                 waited = self.settings.db_pool_wait_s
                 raise Unavailable(f"No database connection was free within {waited:g} s.") from None
-            except (asyncpg.PostgresError, DBAPIError, EmulatedDBAPIException, *LOST_CONNECTION) as away:
+            except (*FAILED, DBAPIError, EmulatedDBAPIException) as away:
                 raise Unavailable("The database cannot be reached at the moment.") from away
             try:
                 alive = await self._alive(pooled)
@@ -115,7 +117,7 @@ class Database:
             return True
         try:
             await driver.fetchval("SELECT 1", timeout=2)
-        except (asyncpg.PostgresError, TimeoutError, *LOST_CONNECTION):
+        except FAILED:
             return False
         return True
 

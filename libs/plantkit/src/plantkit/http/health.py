@@ -5,14 +5,13 @@ import hmac
 from ipaddress import ip_address
 from typing import Any, Protocol
 
-import asyncpg
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION, compile_statement
-from plantkit.errors import DomainError, Forbidden
+from plantkit.db.engine import FAILED, compile_statement
+from plantkit.errors import Forbidden, Unavailable
 from plantkit.observability.metrics import DB_POOL_IN_USE, DB_UP
 
 _ASK = compile_statement(text("SELECT version_num FROM alembic_version"))
@@ -37,7 +36,7 @@ async def database_trouble(context: Context) -> list[str]:
     """Empty when the database answers and is migrated."""
     try:
         migrated = await context.db.fetch(_ASK)
-    except (asyncpg.PostgresError, DomainError, *LOST_CONNECTION) as away:
+    except (*FAILED, Unavailable) as away:
         DB_UP.set(0)
         return [f"The database does not answer: {type(away).__name__}."]
     DB_UP.set(1)

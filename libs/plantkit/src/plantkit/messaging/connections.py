@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from plantkit.db.engine import server_settings
+from plantkit.db.engine import FAILED, server_settings
 from plantkit.settings import ServiceSettings
 
 _ANSWER_S = 20.0
@@ -46,5 +46,5 @@ async def _connected(
 async def _close(connection: asyncpg.Connection) -> None:
     try:
         await connection.close(timeout=2)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except FAILED:
         connection.terminate()

@@ -2,12 +2,11 @@
 
 import asyncio
 
-import asyncpg
 import structlog
 from fastapi import FastAPI
 
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.errors import DomainError
 from plantkit.resources import staging
 
@@ -22,6 +21,6 @@ async def forget_rows(app: FastAPI) -> None:
         try:
             async with context.db.connection() as connection:
                 await staging.forget(connection)
-        except (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION) as trouble:
+        except (*FAILED, DomainError) as trouble:
             log.warning("records.rows_forgotten_later", error=type(trouble).__name__)
         await asyncio.sleep(_EVERY_S)
