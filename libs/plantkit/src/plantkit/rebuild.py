@@ -15,13 +15,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-import asyncpg
 import httpx
 from aiokafka.errors import KafkaError
 
 from plantkit.clock import utc_now
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.db.provision import SERVICES
 from plantkit.messaging.archive import ArchiveRefused, Owners
 from plantkit.messaging.catching_up import CaughtUp, catch_up
@@ -32,7 +31,7 @@ from plantkit.resources.importing import takes_rows
 from plantkit.service import Service
 from plantkit.settings import ServiceSettings
 
-_TROUBLE = (ArchiveRefused, asyncpg.PostgresError, httpx.HTTPError, KafkaError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, ArchiveRefused, httpx.HTTPError, KafkaError)
 
 
 class NoSuchModel(Exception):

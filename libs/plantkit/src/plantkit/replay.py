@@ -10,17 +10,16 @@ import logging
 import sys
 from collections.abc import Sequence
 
-import asyncpg
 from aiokafka.errors import KafkaError
 
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.db.provision import SERVICES
 from plantkit.messaging.provision import WrongTopic
 from plantkit.messaging.replay import Archive, ReplayRefused, replay
 from plantkit.settings import ServiceSettings
 from plantkit.topics import copies_of
 
-_TROUBLE = (asyncpg.PostgresError, KafkaError, TimeoutError, WrongTopic, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, KafkaError, WrongTopic)
 
 
 def lines(archive: Archive) -> list[str]:

@@ -174,23 +174,45 @@ IMPORT_STAGING = Table(
     comment="Batches of imports that want all rows or none, until the last one has come",
 )
 
-_PARTITIONS = """
-CREATE FUNCTION ensure_outbox_partitions(months_ahead integer DEFAULT 3) RETURNS void
+
+def _partitions(seal: str = "") -> str:
+    """The function that makes the months ahead; `seal` is what is done to each new one, named `part`."""
+    return f"""
+CREATE OR REPLACE FUNCTION ensure_outbox_partitions(months_ahead integer DEFAULT 3) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE first date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+DECLARE
+    first date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+    part text;
 BEGIN
     FOR ahead IN 0..months_ahead LOOP
+        part := 'outbox_' || to_char(first + make_interval(months => ahead), 'YYYY_MM');
+        CONTINUE WHEN to_regclass(part) IS NOT NULL;
         BEGIN
-            EXECUTE format(
-                'CREATE TABLE IF NOT EXISTS %I PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
-                'outbox_' || to_char(first + make_interval(months => ahead), 'YYYY_MM'),
-                first + make_interval(months => ahead), first + make_interval(months => ahead + 1));
-        EXCEPTION WHEN check_violation OR duplicate_table THEN
-            RAISE WARNING 'rows of % are in the default partition already', first + make_interval(months => ahead);
+            EXECUTE format('CREATE TABLE %I PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
+                part, first + make_interval(months => ahead), first + make_interval(months => ahead + 1));
+            {seal}
+        EXCEPTION
+            WHEN duplicate_table THEN CONTINUE;
+            WHEN check_violation THEN
+                RAISE WARNING 'rows of % are in the default partition already', first + make_interval(months => ahead);
         END;
     END LOOP;
 END $$
-"""
+"""  # noqa: S608 - statements of our own
+
+
+_REVOKE = "EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %I FROM %I', part, current_schema() || '_app');"
+_GRANT = "EXECUTE format('GRANT UPDATE, DELETE ON %I TO %I', part, current_schema() || '_app');"
+
+
+def _of_all_parts(statement: str) -> str:
+    return f"""
+DO $do$ DECLARE part text; BEGIN
+    FOR part IN SELECT 'outbox' UNION ALL
+        SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'outbox'::regclass
+    LOOP {statement} END LOOP;
+END $do$
+"""  # noqa: S608 - statements of our own
 
 
 _FIRST_SHAPE = (
@@ -248,7 +270,7 @@ def create(op: ModuleType | Operations) -> None:
     MACHINERY.create_all(op.get_bind(), tables=[one for one in MACHINERY.sorted_tables if one is not OUTBOX_PENDING])
     _execute(op, *_FIRST_SHAPE)
     op.execute("CREATE TABLE outbox_default PARTITION OF outbox DEFAULT")
-    op.execute(_PARTITIONS)
+    op.execute(_partitions())
     op.execute("SELECT ensure_outbox_partitions()")
     op.execute(f"INSERT INTO relay_slots (slot) SELECT generate_series(0, {SLOTS - 1})")
     op.execute(
@@ -284,6 +306,18 @@ def drop_pending(op: ModuleType | Operations) -> None:
     op.execute("DROP FUNCTION await_acknowledgement()")
     _execute(op, *_FIRST_SHAPE, *_UNFILL)
     OUTBOX_PENDING.drop(op.get_bind())
+
+
+def seal_outbox(op: ModuleType | Operations) -> None:
+    """A migration of every service: its role may add to the archive, and neither change nor delete what is there."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    _execute(op, _partitions(seal=_REVOKE), _of_all_parts(_REVOKE))
+
+
+def unseal_outbox(op: ModuleType | Operations) -> None:
+    """Undo `seal_outbox`: nothing is lost."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    _execute(op, _partitions(), _of_all_parts(_GRANT))
 
 
 def _execute(op: ModuleType | Operations, *statements: str) -> None:

@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.errors import DomainError
 from plantkit.messaging.broker import commit_client, start_client
 from plantkit.messaging.consumer import Consumer
@@ -26,7 +25,7 @@ from plantkit.observability import logs
 
 EVERY_S = 1.0
 _REMEMBERED = 600
-_TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError, KafkaError)
 log = logs.get(__name__)
 
 # Nothing is lost with the last second of this, so the commit does not wait for the disk.

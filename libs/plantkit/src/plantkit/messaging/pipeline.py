@@ -157,7 +157,7 @@ def is_trouble(error: Exception) -> bool:
         return error.kind is Kind.UNAVAILABLE
     if isinstance(error, ValueError):  # a value that the driver cannot send
         return False
-    return isinstance(error, (*LOST_CONNECTION, TimeoutError))
+    return isinstance(error, LOST_CONNECTION)
 
 
 def is_final(error: Exception) -> bool:

@@ -16,7 +16,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.db.machinery import SLOTS
 from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
@@ -43,7 +43,7 @@ from plantkit.settings import ServiceSettings
 from plantkit.tasks import together
 
 _CURED_BY_REPLAY = (LogLost, SlotsLost)
-TROUBLE = (asyncpg.PostgresError, KafkaError, TimeoutError, *_CURED_BY_REPLAY, *LOST_CONNECTION)
+TROUBLE = (*FAILED, KafkaError, *_CURED_BY_REPLAY)
 _LEAVE_S = 2.0
 log = logs.get(__name__)
 

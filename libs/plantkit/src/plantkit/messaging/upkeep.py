@@ -3,15 +3,13 @@
 import asyncio
 import time
 
-import asyncpg
-
-from plantkit.db.engine import LOST_CONNECTION, Database
+from plantkit.db.engine import FAILED, Database
 from plantkit.errors import DomainError
 from plantkit.messaging.inbox import forget_old
 from plantkit.messaging.metrics import OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING
 from plantkit.observability import logs
 
-_TROUBLE = (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError)
 _EVERY_S = 5.0
 _TIDY_EVERY_S = 3600.0
 log = logs.get(__name__)

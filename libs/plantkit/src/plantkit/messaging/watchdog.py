@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.errors import DomainError
 from plantkit.messaging.broker import commit_client, start_client
 from plantkit.messaging.metrics import CONSUMER_LAG, CONSUMER_RESTARTS, OFFSET_LOST
@@ -23,7 +22,7 @@ from plantkit.messaging.provision import Places, partitions_of, places_of
 from plantkit.messaging.subscription import Subscription
 from plantkit.observability import logs
 
-_TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError, KafkaError)
 log = logs.get(__name__)
 
 

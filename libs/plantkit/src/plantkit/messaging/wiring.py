@@ -8,13 +8,12 @@ from collections.abc import Collection, Coroutine, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
 from faststream.kafka import KafkaBroker
 
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.errors import DomainError
 from plantkit.messaging.broker import start_client, subscriber_broker
 from plantkit.messaging.consumer import Consumer
@@ -32,7 +31,7 @@ from plantkit.resources.importing import importers
 from plantkit.settings import Loop, ServiceSettings
 from plantkit.slice import Slice
 
-_TROUBLE = (asyncpg.PostgresError, DomainError, KafkaError, GroupBusy, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError, KafkaError, GroupBusy)
 _STOP_S = 10.0
 log = logs.get(__name__)
 
@@ -128,7 +127,7 @@ class Messaging:
         """Relays of other processes need to be told only when some slots are theirs."""
         if self._relay.owns_all:
             return
-        with suppress(asyncpg.PostgresError, DomainError, *LOST_CONNECTION):
+        with suppress(*FAILED, DomainError):
             async with self._context.db.connection() as connection:
                 await connection.execute("SELECT pg_notify($1, '')", channel_of(self._service))
 

@@ -12,7 +12,7 @@ from imports.jobs.model import ImportWork
 from imports.jobs.reading import attempts_of
 from imports.settings import Settings
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.errors import DomainError
 from plantkit.observability import logs
 from plantkit.storage import Storage
@@ -21,7 +21,7 @@ from plantkit.work import Crew, Desk
 _MEASURE_EVERY_S = 5.0
 _SWEEP_EVERY_S = 3600.0
 _AT_ONCE = 100
-_TROUBLE = (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError)
 log = logs.get(__name__)
 
 _WAITING = "SELECT count(*) FROM import_work WHERE finished_at IS NULL"

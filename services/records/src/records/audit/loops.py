@@ -2,12 +2,11 @@
 
 import asyncio
 
-import asyncpg
 from fastapi import FastAPI
 
 from plantkit.auth.principal import SYSTEM
 from plantkit.context import Context
-from plantkit.db.engine import LOST_CONNECTION
+from plantkit.db.engine import FAILED
 from plantkit.db.tx import Origin
 from plantkit.errors import DomainError
 from plantkit.ids import new_id
@@ -18,7 +17,7 @@ from records.audit.consumers import STREAMS
 from records.settings import Settings
 
 _LOOK_EVERY_S = 1.0
-_TROUBLE = (asyncpg.PostgresError, DomainError, TimeoutError, *LOST_CONNECTION)
+_TROUBLE = (*FAILED, DomainError)
 log = logs.get(__name__)
 
 
