@@ -1,35 +1,16 @@
 """Trucks: what the service keeps of them."""
 
-from decimal import Decimal
-
-from sqlalchemy import BigInteger, CheckConstraint, Index, Numeric, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
-
-from operations.catalog.loads import carries_its_load, kept_by_trigger
-from operations.db import Aggregate
-from plantkit.resources.resource import Bookable, Resource
+from operations.catalog.loads import carries_its_load
+from operations.catalog.vehicles import SEARCHED, VehicleRow, vehicle_table
+from plantkit.resources.resource import Resource
 from takt_contracts.operations.trucks import TRUCK
 
 
-class TruckRow(Bookable, Aggregate):
+class TruckRow(VehicleRow):
     """What pulls, and often carries, a transport."""
 
     __tablename__ = "trucks"
-    __table_args__ = (
-        UniqueConstraint("code"),
-        UniqueConstraint("plate"),
-        CheckConstraint("capacity_pallets >= 0 AND capacity_kg >= 0", name="nothing_is_negative"),
-        Index(None, "name"),
-        Index(None, "capacity_pallets"),
-        Index(None, "capacity_kg"),
-        {"comment": "What pulls, and often carries, a transport", "info": kept_by_trigger("trucks")},
-    )
-
-    code: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(200))
-    plate: Mapped[str | None] = mapped_column(String(20))
-    capacity_pallets: Mapped[int | None] = mapped_column(BigInteger)
-    capacity_kg: Mapped[Decimal | None] = mapped_column(Numeric(18, 6))
+    __table_args__ = vehicle_table("trucks", "What pulls, and often carries, a transport")
 
 
-TRUCKS = Resource(TRUCK, TruckRow, search=("code", "name", "plate"), rules=(carries_its_load("truck"),))
+TRUCKS = Resource(TRUCK, TruckRow, search=SEARCHED, rules=(carries_its_load("truck"),))
