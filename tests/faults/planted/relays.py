@@ -143,7 +143,8 @@ async def _open_hasty(settings: ServiceSettings, one_by_one: bool) -> Publisher:
 async def _open_without_idempotence(settings: ServiceSettings, one_by_one: bool) -> Publisher:
     """The client's own default: a batch whose acknowledgement was lost is sent again, and the broker takes it twice."""
 
-    async def connect() -> AIOKafkaProducer:
+    async def connect(*, idempotent: bool) -> AIOKafkaProducer:
+        del idempotent
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap.split(","),
             acks="all",

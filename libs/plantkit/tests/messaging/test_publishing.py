@@ -16,7 +16,8 @@ from libs.plantkit.tests.messaging.support import (
     ticked,
     whole_topic,
 )
-from plantkit.messaging.metrics import KAFKA_UP, OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING
+from plantkit.messaging.metrics import KAFKA_UP, OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING, PRODUCE_ERRORS
+from plantkit.messaging.producing import SecondClient
 from plantkit.messaging.provision import WrongTopic, ensure_topics
 from plantkit.messaging.publisher import KafkaPublisher
 from plantkit.messaging.relay import Pace, Relay
@@ -138,7 +139,7 @@ async def test_what_only_the_broker_refuses_blocks_its_aggregate_too(machinery, 
 
 
 async def test_one_that_stays_refused_keeps_no_other_from_being_tried_again(machinery, event, eventually):
-    """All are tried again and again, and the broker ends each attempt at the first that it refuses."""
+    """All are tried again and again, and the broker refuses two of them each time."""
     await limit_records(machinery, event.topic, 5_000)
     codes = [f"C-{n}" for n in (3, 4, 5)]
     refused = [outbox_row(event, code, 1, payload=large(code, 1)) for code in codes]
@@ -161,6 +162,29 @@ async def test_one_that_stays_refused_keeps_no_other_from_being_tried_again(mach
 
             await eventually(healed, within_s=30)
     assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == {"C-4": [1, 2]}
+
+
+async def test_one_that_is_refused_all_the_time_keeps_no_other_from_its_partition(machinery, event, eventually):
+    """Tried again in every walk, it neither ends the walk nor takes the client from those behind it."""
+    await limit_records(machinery, event.topic, 5_000)
+    async with machinery.connect() as connection, relaying(machinery, Pace(retry_blocked_s=0.0)) as relay:
+        await commit(connection, [outbox_row(event, "C-1", 1, payload=large("C-1", 1)), outbox_row(event, "C-1", 2)])
+
+        async def is_blocked_again() -> bool:
+            refused = PRODUCE_ERRORS.labels("machinery", "MessageSizeTooLargeError")._value.get()
+            return refused >= 3 and relay.trouble is None
+
+        await eventually(is_blocked_again, within_s=30)
+        for version in range(1, 6):
+            await commit(connection, [outbox_row(event, f"D-{n}", version) for n in range(60)])
+
+            async def only_blocked() -> bool:
+                return list(await waiting(machinery)) == ["C-1"]
+
+            await eventually(only_blocked, within_s=20)
+            assert relay.trouble is None
+    arrived = first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic))
+    assert arrived == {f"D-{n}": [1, 2, 3, 4, 5] for n in range(60)}
 
 
 async def test_a_broker_that_is_away_keeps_events_and_says_so(machinery, eventually):
@@ -219,10 +243,15 @@ class Absent:
         pass
 
 
+async def absent(*, idempotent: bool) -> Absent:
+    del idempotent
+    return Absent()
+
+
 async def test_a_publisher_that_has_nothing_to_tell_sees_the_broker_go_and_come(eventually):
     up, broker = KAFKA_UP.labels("idle"), Absent()
     up.set(1)
-    publisher = KafkaPublisher(broker, "idle", look_every_s=0.01)
+    publisher = KafkaPublisher(broker, "idle", SecondClient(absent), look_every_s=0.01)
     await eventually(lambda: up._value.get() == 0)
     broker.is_away = False
     await eventually(lambda: up._value.get() == 1)
@@ -230,11 +259,8 @@ async def test_a_publisher_that_has_nothing_to_tell_sees_the_broker_go_and_come(
 
 
 async def test_a_publisher_that_cannot_learn_its_topics_leaves_nothing_running():
-    async def connect() -> Absent:
-        return Absent()
-
     before = asyncio.all_tasks()
     with pytest.raises(KafkaConnectionError):
-        await KafkaPublisher.open(connect, "idle")
+        await KafkaPublisher.open(absent, "idle")
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before

@@ -50,12 +50,12 @@ async def start_client(client: Startable) -> None:
         starting.cancel()
 
 
-async def connect_producer(settings: ServiceSettings) -> AIOKafkaProducer:
-    """A started producer. Idempotent, and acknowledged by all in-sync replicas. Raises KafkaError."""
+async def connect_producer(settings: ServiceSettings, *, idempotent: bool = True) -> AIOKafkaProducer:
+    """A started producer, acknowledged by all in-sync replicas. Raises KafkaError."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap.split(","),
         client_id=f"takt-{settings.service}-relay",
-        enable_idempotence=True,
+        enable_idempotence=idempotent,
         acks="all",
         request_timeout_ms=settings.kafka_request_timeout_ms,
         max_batch_size=BATCH_BYTES,

@@ -2,13 +2,14 @@
 
 One lane a partition: its batches are built by us and handed to the client one at a time, the next when the broker has
 acknowledged the one before. So a refused batch is never overtaken by a later one of the same aggregate, whatever the
-client does, and there is one future a batch, not one a row.
+client does, and there is one future a batch, not one a row. A row that was refused before goes by a client of its own,
+which has no numbers to lose: what the broker refuses once more disturbs nobody.
 """
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,11 +23,12 @@ from plantkit import crash
 from plantkit.messaging.metrics import KAFKA_UP, PRODUCE_ERRORS
 from plantkit.messaging.outbox import ROW, Outcome, aggregate_of
 from plantkit.messaging.partitions import partition_of
+from plantkit.messaging.producing import Connect, SecondClient, let_go
 
 RECORD_LIMIT = 1_000_000  # below the broker's default of 1,048,588 bytes a batch
 _SURELY_SMALL = 100_000
 _BREATH = 16  # rows (0.2 ms) between two looks at the event loop: requests are served while a backlog drains
-_CLOSE_S = 3.0
+_LANES_END_S = 3.0
 _LEARN_EVERY_S = 1.0
 _PATIENCE_S = 3.0
 _LOOK_EVERY_S = 5.0
@@ -64,6 +66,11 @@ class _Batch:
     ticket: Ticket
     rows: list[asyncpg.Record] = field(default_factory=list)
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether its row, which is alone then, could not be published before."""
+        return self.rows[0][ROW.blocked] is not None
+
 
 @dataclass(slots=True)
 class _Lane:
@@ -95,12 +102,14 @@ class KafkaPublisher:
         self,
         producer: AIOKafkaProducer,
         service: str,
+        second: SecondClient,
         *,
         one_by_one: bool = False,
         look_every_s: float = _LOOK_EVERY_S,
     ) -> None:
         self._producer = producer
         self._service = service
+        self._second = second
         self._one_by_one = one_by_one
         self._watching = asyncio.create_task(self._watch(look_every_s))
         self._topics: dict[str, int] = {}
@@ -109,11 +118,9 @@ class KafkaPublisher:
         self._failure: Exception | None = None
 
     @classmethod
-    async def open(
-        cls, connect: Callable[[], Awaitable[AIOKafkaProducer]], service: str, **options: Any
-    ) -> "KafkaPublisher":
+    async def open(cls, connect: Connect, service: str, **options: Any) -> "KafkaPublisher":
         """Connect and learn the topics. Raises KafkaError when the broker does not answer."""
-        publisher = cls(await connect(), service, **options)
+        publisher = cls(await connect(idempotent=True), service, SecondClient(connect), **options)
         try:
             await publisher._learn_topics()
         except BaseException:  # nobody else could close it
@@ -191,17 +198,24 @@ class KafkaPublisher:
 
     async def _deliver(self, lane: _Lane, batch: _Batch) -> None:
         try:
-            acknowledged = await self._producer.send_batch(batch.builder, lane.topic, partition=lane.partition)
+            client = await self._second.client() if batch.was_refused else self._producer
+            acknowledged = await client.send_batch(batch.builder, lane.topic, partition=lane.partition)
             crash.point("relay.after_send_before_ack")
             with self._patience():
                 await acknowledged
         except (KafkaError, AssertionError, OSError) as refused:  # the client asserts that a partition exists
-            self._failure = _failure(refused, len(batch.rows))
             PRODUCE_ERRORS.labels(self._service, type(refused).__name__).inc()
-            if isinstance(refused, MessageSizeTooLargeError) and len(batch.rows) == 1:
-                batch.ticket.outcome.blocked.append((batch.rows[0], "larger than the broker accepts"))
+            self._note(refused, batch)
         else:
             batch.ticket.outcome.delivered.extend(batch.rows)
+
+    def _note(self, refused: Exception, batch: _Batch) -> None:
+        """An idempotent client numbers what it sends: after a refusal the broker misses a number, and takes no more."""
+        is_this_row = isinstance(refused, MessageSizeTooLargeError) and len(batch.rows) == 1
+        if is_this_row:
+            batch.ticket.outcome.blocked.append((batch.rows[0], "larger than the broker accepts"))
+        if not (is_this_row and batch.was_refused):
+            self._failure = _failure(refused, len(batch.rows))
 
     @contextmanager
     def _patience(self) -> Iterator[None]:
@@ -236,21 +250,13 @@ class KafkaPublisher:
     async def close(self) -> None:
         """Let go of the broker within seconds, whether or not it answers."""
         self._watching.cancel()
-        for lane in self._lanes.values():
-            if lane.task is not None:
-                lane.task.cancel()
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._producer.stop()
-        except TimeoutError:
-            await self._abandon()
-
-    async def _abandon(self) -> None:
-        """`stop` waits for ever for a broker that is away; there is no public way to drop what was handed over."""
-        sender = self._producer._sender
-        if sender is not None and sender.sender_task is not None:
-            sender.sender_task.cancel()
-        await self._producer.client.close()
+        handing = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in handing:
+            task.cancel()
+        if handing:
+            await asyncio.wait(handing, timeout=_LANES_END_S)
+        await self._second.close()
+        await let_go(self._producer)
 
 
 def _failure(refused: Exception, rows: int) -> KafkaError:

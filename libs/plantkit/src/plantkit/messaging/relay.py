@@ -11,9 +11,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from plantkit.db.engine import FAILED
@@ -64,10 +64,7 @@ class Pace:
 
 async def open_kafka_publisher(settings: ServiceSettings, one_by_one: bool) -> Publisher:
     """The publisher of the product. Raises KafkaError when the broker does not answer."""
-
-    async def connect() -> AIOKafkaProducer:
-        return await connect_producer(settings)
-
+    connect = partial(connect_producer, settings)
     return await KafkaPublisher.open(connect, settings.service, one_by_one=one_by_one)
 
 

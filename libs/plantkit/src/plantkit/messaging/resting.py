@@ -1,7 +1,6 @@
 """Aggregates that hold a row which could not be published: each rests before it is tried again.
 
-A clock of its own for each: were they all tried together, the first that the broker refuses would end the attempt for
-the rest, every time.
+A clock of its own for each, so that they are not all tried at once.
 """
 
 import time
