@@ -7,8 +7,10 @@ from operations.catalog import RESOURCES
 from operations.catalog.slice import SLICE
 from takt_contracts.catalog import resources
 
-BESIDE = {"__init__", "slice", "binding", "loads"}
-"""`binding` is what an item can do beside being kept: to be held to a process profile; `loads`, a rule of vehicles."""
+BESIDE = {"__init__", "slice", "binding", "loads", "vehicles"}
+"""`binding` is what an item can do beside being kept: to be held to a process profile; `vehicles`, what trucks and
+trailers have in common; `loads`, a rule of theirs.
+"""
 FOLDER = Path(operations.catalog.__file__).parent
 
 
