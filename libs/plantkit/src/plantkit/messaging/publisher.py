@@ -255,8 +255,7 @@ class KafkaPublisher:
             task.cancel()
         if handing:
             await asyncio.wait(handing, timeout=_LANES_END_S)
-        await self._second.close()
-        await let_go(self._producer)
+        await asyncio.gather(self._second.close(), let_go(self._producer))
 
 
 def _failure(refused: Exception, rows: int) -> KafkaError:
