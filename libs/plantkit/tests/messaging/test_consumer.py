@@ -1,6 +1,7 @@
 """Consumers against the real broker: once, in order, whatever comes twice, late, broken, or while others join."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,10 +33,11 @@ from plantkit.slice import Slice
 from takt_contracts.event import Event
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
+KEEPER = f"tests.keeper-{os.getpid()}"  # other files take part in it, in processes of their own beside one broker
 IMPATIENT = ConsumerStrategies(parking=lambda group: Parking(group, backoff_s=(0.1, 0.1, 0.1, 0.1)))
 
 
-def keeper(event: type[Event], group: str = "tests.keeper", handler: Any = keep_versions) -> Consumer:
+def keeper(event: type[Event], group: str = KEEPER, handler: Any = keep_versions) -> Consumer:
     return consumes(event, group=group)(handler)
 
 
@@ -58,13 +60,15 @@ async def until(machinery: Machinery, expected: dict[str, list[int]], within_s: 
         assert await effects(machinery) == expected
 
 
-async def reset_offsets(machinery: Machinery, event: type[Event], group: str = "tests.keeper") -> None:
+async def reset_offsets(machinery: Machinery, event: type[Event], group: str = KEEPER) -> None:
     client = commit_client(machinery.settings.kafka_bootstrap, group)
     await client.start()
-    partitions = [TopicPartition(event.topic, number) for number in range(6)]
-    client.assign(partitions)
-    await client.commit(dict.fromkeys(partitions, 0))
-    await client.stop()
+    try:
+        partitions = [TopicPartition(event.topic, number) for number in range(6)]
+        client.assign(partitions)
+        await client.commit(dict.fromkeys(partitions, 0))
+    finally:
+        await client.stop()
 
 
 async def parked(machinery: Machinery) -> list[asyncpg.Record]:
@@ -98,7 +102,7 @@ async def test_a_group_that_starts_again_goes_on_where_it_was(machinery, event):
 
 
 async def test_redelivered_events_have_no_second_effect(machinery, event, eventually):
-    dropped = INBOX_DUPLICATES.labels("tests.keeper")
+    dropped = INBOX_DUPLICATES.labels(KEEPER)
     async with producing(machinery.settings.kafka_bootstrap) as producer:
         for version in range(1, 6):
             await tell(producer, event, "C-1", version)
@@ -112,7 +116,7 @@ async def test_redelivered_events_have_no_second_effect(machinery, event, eventu
 
 
 async def test_redelivery_after_the_inbox_forgot_has_no_effect_either(machinery, event, eventually):
-    stale = VERSIONS_STALE.labels("tests.keeper")
+    stale = VERSIONS_STALE.labels(KEEPER)
     async with producing(machinery.settings.kafka_bootstrap) as producer:
         for version in (1, 2):
             await tell(producer, event, "C-1", version)

@@ -14,13 +14,21 @@ from libs.plantkit.tests.messaging.support import (
     producing,
     tell,
 )
-from libs.plantkit.tests.messaging.test_consumer import IMPATIENT, consuming, keeper, parked, reset_offsets, until
+from libs.plantkit.tests.messaging.test_consumer import (
+    IMPATIENT,
+    KEEPER,
+    consuming,
+    keeper,
+    parked,
+    reset_offsets,
+    until,
+)
 from plantkit.messaging.metrics import INBOX_DUPLICATES, PARKED_TOTAL, VERSION_GAPS
 from takt_contracts.event import Event
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
-GAPS = VERSION_GAPS.labels("tests.keeper")
-GIVEN_UP = PARKED_TOTAL.labels("tests.keeper", "event.version-gap")
+GAPS = VERSION_GAPS.labels(KEEPER)
+GIVEN_UP = PARKED_TOTAL.labels(KEEPER, "event.version-gap")
 
 
 @pytest.fixture(autouse=True)
@@ -122,10 +130,10 @@ async def test_copies_of_what_waits_and_a_group_sent_back_to_the_beginning_chang
             return {row["state"] for row in await parked(machinery)} == {"redriven"}
 
         await eventually(settled)
-    before = INBOX_DUPLICATES.labels("tests.keeper")._value.get()
+    before = INBOX_DUPLICATES.labels(KEEPER)._value.get()
     await reset_offsets(machinery, event)
     async with consuming(machinery, keeper(event), consumers=IMPATIENT):
-        await eventually(lambda: INBOX_DUPLICATES.labels("tests.keeper")._value.get() == before + 5)
+        await eventually(lambda: INBOX_DUPLICATES.labels(KEEPER)._value.get() == before + 5)
     assert await effects(machinery) == {"C-1": [1, 2, 3]}
 
 
