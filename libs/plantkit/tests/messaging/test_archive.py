@@ -17,11 +17,11 @@ from libs.plantkit.tests.messaging.support import (
     outbox_row,
 )
 from libs.plantkit.tests.messaging.test_read_models import (
-    GROUP,
     all_of,
     consuming,
     counters,
     counting,
+    group_of,
     rows,
     told,
     until,
@@ -98,7 +98,7 @@ async def test_a_model_is_made_whole_from_the_archive_when_the_log_has_lost_its_
 
 
 def keeping(event: type[Event]) -> Consumer:
-    return consumes(event, group=GROUP)(keep_versions)
+    return consumes(event, group=group_of(event))(keep_versions)
 
 
 async def test_a_group_that_retention_overtook_skips_nothing_alarms_and_is_healed_by_what_its_alarm_names(
@@ -107,7 +107,7 @@ async def test_a_group_that_retention_overtook_skips_nothing_alarms_and_is_heale
     await make_effects_table(machinery)
     await told(machinery, event, versions=2)
     await archived(machinery, event)
-    slices = [Slice(name="tests", consumers=(keeping(event),))]
+    slices, lost = [Slice(name="tests", consumers=(keeping(event),))], OFFSET_LOST.labels(group_of(event))
     first = Messaging(machinery.context, slices, patience=QUICK)
     await first.start({Loop.CONSUMERS})
 
@@ -132,12 +132,12 @@ async def test_a_group_that_retention_overtook_skips_nothing_alarms_and_is_heale
     late = Messaging(machinery.context, slices, patience=QUICK)
     await late.start({Loop.CONSUMERS})
     try:
-        await eventually(lambda: OFFSET_LOST.labels(GROUP)._value.get() > 0, within_s=30)
-        assert any("run `takt rebuild tests counters`" in why for why in late.ready())
+        await eventually(lambda: lost._value.get() > 0, within_s=30)
+        assert any(f"run `takt rebuild tests {event.entity}`" in why for why in late.ready())
         assert await two_each()
         done = await catch_up(machinery.context, keeping(event), OwnArchive(machinery))
         assert (done.events, done.applied) == (40, 24)
-        await eventually(lambda: OFFSET_LOST.labels(GROUP)._value.get() == 0 and not late.ready(), within_s=60)
+        await eventually(lambda: lost._value.get() == 0 and not late.ready(), within_s=60)
         await told(machinery, event, versions=1, first=6)
 
         async def six_each() -> bool:
@@ -156,5 +156,5 @@ async def test_a_group_is_given_nothing_past_an_event_that_it_cannot_apply(machi
         raise LookupError("nothing of the kind")
 
     with pytest.raises(RebuildRefused, match="cannot be applied"):
-        await catch_up(machinery.context, consumes(event, group=GROUP)(refuse), OwnArchive(machinery))
+        await catch_up(machinery.context, consumes(event, group=group_of(event))(refuse), OwnArchive(machinery))
     assert not await machinery.fetch("SELECT 1 FROM inbox")

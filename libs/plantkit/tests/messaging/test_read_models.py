@@ -30,7 +30,6 @@ from plantkit.slice import Slice
 from takt.workspace import root
 from takt_contracts.event import Event
 
-GROUP = "tests.counters"
 _MODEL = ReadModel(
     name="counters",
     tables=(
@@ -57,8 +56,13 @@ async def count(tx: Any, deliveries: Any) -> None:
     await tx.connection.execute(_COUNT, [one.subject for one in deliveries], [one.version for one in deliveries])
 
 
+def group_of(event: type[Event]) -> str:
+    """Of one test only: files run beside each other on one broker."""
+    return f"tests.{event.entity}"
+
+
 def counting(event: type[Event], handler: Handler = count) -> Consumer:
-    return consumes(event, group=GROUP, model=_MODEL)(handler)
+    return consumes(event, group=group_of(event), model=_MODEL)(handler)
 
 
 @asynccontextmanager
@@ -250,7 +254,7 @@ async def test_what_lay_aside_is_in_the_new_model_and_what_nobody_can_read_is_co
 
 
 async def move_place(machinery: Machinery, event: type[Event], offset: int) -> None:
-    client = commit_client(machinery.settings.kafka_bootstrap, GROUP)
+    client = commit_client(machinery.settings.kafka_bootstrap, group_of(event))
     await client.start()
     client.assign([TopicPartition(event.topic, 0)])
     await client.commit({TopicPartition(event.topic, 0): offset})
