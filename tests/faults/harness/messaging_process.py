@@ -1,9 +1,9 @@
 """A process with one service's messaging, put together by hand.
 
 The parts come in through constructors: `relay` and `consumers` name strategies as `module:NAME`; without them they are
-the product's. `lease_s` shortens the relay's leases, `page` its pages, `retry_blocked_s` its patience with what cannot
-be published, `batch` the consumer's batches, `patience` the watchdog's; `reader` makes it a group of its own. Metrics
-are served at `metrics_port`, where one is given.
+the product's. `page` shortens the relay's pages, `retry_blocked_s` its patience with what cannot be published, `batch`
+the consumer's batches, `patience` the watchdog's; `reader` makes it a group of its own. Metrics are served at
+`metrics_port`, where one is given.
 """
 
 import asyncio
@@ -43,7 +43,6 @@ async def main(parts: dict[str, Any]) -> None:
         consumers=named(parts.get("consumers")),
         patience=Patience(**parts.get("patience", {})),
         pace=Pace(
-            lease_s=parts["lease_s"],
             page=parts.get("page", 200),
             retry_blocked_s=parts.get("retry_blocked_s", 60.0),
             longest_pause_s=0.5,

@@ -72,7 +72,7 @@ class Plant:
 
     def messaging(self, *loops: str, crash: str | None = None, **parts: Any) -> Child:
         """The product's messaging alone, made of other parts where a run says so (see `messaging_process`)."""
-        given = json.dumps({"run": self.name, "lease_s": LEASE_S, **parts})
+        given = json.dumps({"run": self.name, **parts})
         return self._start("tests.faults.harness.messaging_process:run", self._environment(loops, crash), parts=given)
 
     def _start(self, target: str, environment: dict[str, str], **given: str) -> Child:
@@ -93,6 +93,7 @@ class Plant:
             "CONSISTENCY_SECRET": self.secret,
             "LOOPS": ",".join(loops),
             "KAFKA_SESSION_TIMEOUT_MS": str(SESSION_MS),
+            "RELAY_LEASE_S": str(LEASE_S),
             **more,
         }
         named = {f"TAKT_{SERVICE.upper()}_{name}": value for name, value in given.items()}

@@ -95,6 +95,7 @@ class Road:
             "CONSISTENCY_SECRET": self.secret,
             "LOOPS": loops,
             "KAFKA_SESSION_TIMEOUT_MS": str(SESSION_MS),
+            "RELAY_LEASE_S": str(LEASE_S),
             "STORAGE_URL": (self.folder / "objects").as_uri(),
             "LEASE_S": str(LEASE_S),
             **self._of_gateway(),

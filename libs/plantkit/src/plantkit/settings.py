@@ -97,6 +97,9 @@ class ServiceSettings(BaseSettings):
     read_model_stale_s: float = Field(default=10.0, gt=0, description="older than this, a read model says so")
     redrives_per_minute: int = Field(default=60, ge=1, description="calls that send parked records on, by process")
     kafka_session_timeout_ms: int = Field(default=10_000, ge=1000)
+    relay_lease_s: float = Field(
+        default=10.0, ge=1, description="how long a relay that says nothing keeps its slots of the outbox"
+    )
 
     @field_validator("loops", mode="before")
     @classmethod

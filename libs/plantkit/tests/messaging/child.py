@@ -15,11 +15,11 @@ from plantkit.messaging.wiring import Messaging
 from plantkit.settings import Loop
 from plantkit.slice import Slice
 
-PACE = Pace(page=100, lease_s=2.0)
+PACE = Pace(page=100)
 
 
 async def main(loop: str, url: str, bootstrap: str, entity: str) -> None:
-    context = context_of(url, bootstrap, secrets.token_hex(32))
+    context = context_of(url, bootstrap, secrets.token_hex(32), relay_lease_s=2.0)
     consumer = consumes(ticked(entity), group=f"tests.{entity}", batch=50)(keep_versions)
     messaging = Messaging(context, [Slice(name="tests", consumers=(consumer,))], pace=PACE)
     await messaging.start({Loop.RELAY if loop == "relay" else Loop.CONSUMERS})

@@ -69,11 +69,11 @@ async def scratch(postgres_server: str, template: str) -> AsyncIterator[str]:
     await admin.close()
 
 
-def context_of(url: str, bootstrap: str, secret: str) -> Context:
+def context_of(url: str, bootstrap: str, secret: str, **more: Any) -> Context:
     settings = MachinerySettings(
         mode=Mode.EMBEDDED, plant="test", port=0, database_url=SecretStr(url), kafka_bootstrap=bootstrap,
         jwks_url="http://127.0.0.1:1/jwks.json", cursor_secret=SecretStr(secret), kafka_session_timeout_ms=6000,
-        consistency_secret=SecretStr(secret),
+        consistency_secret=SecretStr(secret), **more,
     )  # fmt: skip
     db, wake = Database(settings), Wake()
     return Context(

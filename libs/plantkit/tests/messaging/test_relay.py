@@ -17,7 +17,7 @@ from plantkit.messaging.relay import Pace, Relay, Strategies
 
 pytestmark = pytest.mark.db
 EVENT = ticked("counter")
-QUICK = Pace(page=100, poll_s=0.05, linger_s=0.0, lease_s=2.0)
+QUICK = Pace(page=100, poll_s=0.05, linger_s=0.0)
 
 
 class Told:
@@ -43,12 +43,15 @@ class Told:
 
 
 @asynccontextmanager
-async def relaying(machinery: Machinery, told: Any, pace: Pace = QUICK, **made: Any) -> AsyncIterator[Relay]:
+async def relaying(
+    machinery: Machinery, told: Any, pace: Pace = QUICK, *, lease_s: float = 2.0, **made: Any
+) -> AsyncIterator[Relay]:
     async def publisher(*_: Any) -> Any:
         return told
 
     strategies = Strategies(publisher=publisher, **made)
-    relay = Relay(machinery.settings, machinery.context.wake, strategies=strategies, pace=pace)
+    settings = machinery.settings.model_copy(update={"relay_lease_s": lease_s})
+    relay = Relay(settings, machinery.context.wake, strategies=strategies, pace=pace)
     running = asyncio.create_task(relay.run())
     try:
         yield relay
@@ -186,7 +189,7 @@ async def test_two_relays_share_the_slots_and_send_nothing_twice(machinery, even
 
 
 async def test_a_stopped_relay_leaves_its_slots_to_the_next_at_once(machinery, eventually):
-    async with relaying(machinery, Told(), Pace(lease_s=60.0)) as relay:
+    async with relaying(machinery, Told(), lease_s=60.0) as relay:
         await eventually(lambda: relay.owns_all)
     told = Told()
     async with machinery.connect() as connection:

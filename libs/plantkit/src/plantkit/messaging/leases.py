@@ -22,7 +22,6 @@ from plantkit.ids import new_id
 from plantkit.messaging.metrics import RELAY_FENCED, RELAY_SLOTS_HELD
 from plantkit.observability import logs
 
-LEASE_S = 10.0
 REPLAY = "replay"
 """Owner of all slots of a service while its archive is told again; its leases do not run out."""
 log = logs.get(__name__)
@@ -81,7 +80,7 @@ class SlotLeases:
         service: str,
         *,
         owner: str | None = None,
-        lease_s: float = LEASE_S,
+        lease_s: float,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.owner = owner or str(new_id())

@@ -22,7 +22,7 @@ from plantkit.ids import new_id
 from plantkit.messaging.broker import connect_producer
 from plantkit.messaging.connections import dedicated
 from plantkit.messaging.courtesy import Asked
-from plantkit.messaging.leases import LEASE_S, Leases, SlotLeases, SlotsLost
+from plantkit.messaging.leases import Leases, SlotLeases, SlotsLost
 from plantkit.messaging.lost_log import LogLost, refuse_lost_log
 from plantkit.messaging.metrics import KAFKA_UP
 from plantkit.messaging.outbox import (
@@ -57,7 +57,6 @@ class Pace:
     poll_s: float = 0.25
     linger_s: float = 0.001  # between two walks, for each row of the last: commits that come together go together
     longest_linger_s: float = 0.01
-    lease_s: float = LEASE_S
     retry_blocked_s: float = 60.0
     longest_pause_s: float = 5.0
 
@@ -188,7 +187,7 @@ class Relay:
 
     def _leases(self, connection: asyncpg.Connection) -> Leases:
         """Under one name as long as this relay lives: after an interruption its slots are its own still."""
-        service, lease_s = self._settings.service, self._pace.lease_s
+        service, lease_s = self._settings.service, self._settings.relay_lease_s
         if self._strategies.leases is not None:
             return self._strategies.leases(connection, service, lease_s)
         return SlotLeases(connection, service, owner=self._owner, lease_s=lease_s)
@@ -196,7 +195,7 @@ class Relay:
     async def _beat(self, leases: Leases) -> None:
         while True:
             self.owns_all = len(leases.held) == SLOTS
-            await asyncio.sleep(self._pace.lease_s / 3)
+            await asyncio.sleep(self._settings.relay_lease_s / 3)
             await leases.heartbeat()
 
     async def _walk_on(self, parts: Parts, marking: Marking) -> None:

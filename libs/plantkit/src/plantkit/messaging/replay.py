@@ -18,7 +18,7 @@ import asyncpg
 
 from plantkit import crash
 from plantkit.messaging.connections import unhurried
-from plantkit.messaging.leases import LEASE_S, REPLAY, SlotsLost
+from plantkit.messaging.leases import REPLAY, SlotsLost
 from plantkit.messaging.outbox import PAGE, PAGE_BYTES, ROW, Outcome, Position
 from plantkit.messaging.provision import ensure_topics, records_held
 from plantkit.messaging.relay import open_kafka_publisher
@@ -97,8 +97,8 @@ async def replay(
         chosen = await _chosen(opened, await records_held(bootstrap, topics))
         since = [await _take_slots(connection) for _, connection in chosen]
         say("The relays let go of what they have in hand; this takes some seconds.")
-        for (_, connection), taken_at in zip(chosen, since, strict=True):
-            await _until_idle(connection, taken_at)
+        for (settings, connection), taken_at in zip(chosen, since, strict=True):
+            await _until_idle(connection, taken_at, settings.relay_lease_s)
         crash.point("replay.before_topics")
         await ensure_topics(bootstrap, topics, replication=copies, min_insync=max(1, copies - 1))
         return [await _tell(settings, connection, say) for settings, connection in chosen]
@@ -156,9 +156,9 @@ async def _forget_old_places(connection: asyncpg.Connection) -> None:
         await connection.execute(_PROGRESS)
 
 
-async def _until_idle(connection: asyncpg.Connection, since: datetime) -> None:
+async def _until_idle(connection: asyncpg.Connection, since: datetime, lease_s: float) -> None:
     """Until every relay that lives has been seen since: then it has closed its client and found its slots gone."""
-    while await connection.fetchval(_BUSY, since, LEASE_S):  # noqa: ASYNC110  # only the database knows
+    while await connection.fetchval(_BUSY, since, lease_s):  # noqa: ASYNC110  # only the database knows
         await asyncio.sleep(0.2)
 
 
