@@ -91,8 +91,8 @@ async def _in_log(bootstrap: str, cause: str) -> dict[int, Key]:
         TOPIC, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     found: dict[int, Key] = {}
-    await consumer.start()
     try:
+        await consumer.start()
         ends = await consumer.end_offsets([TopicPartition(TOPIC, n) for n in consumer.partitions_for_topic(TOPIC)])
         while await _is_behind(consumer, ends):
             for records in (await consumer.getmany(timeout_ms=1000)).values():

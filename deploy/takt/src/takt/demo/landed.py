@@ -67,8 +67,8 @@ async def _rows(connection: asyncpg.Connection, schemas: tuple[str, ...]) -> dic
 async def _topics(bootstrap: str) -> dict[str, TopicCount]:
     partitions = await _partitions(bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
     try:
+        await consumer.start()
         return await _count(consumer, partitions)
     finally:
         await consumer.stop()
@@ -76,8 +76,8 @@ async def _topics(bootstrap: str) -> dict[str, TopicCount]:
 
 async def _partitions(bootstrap: str) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         found = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     finally:
         await admin.close()
