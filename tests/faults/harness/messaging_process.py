@@ -45,7 +45,7 @@ async def main(parts: dict[str, Any]) -> None:
         pace=Pace(
             page=parts.get("page", 200),
             retry_blocked_s=parts.get("retry_blocked_s", 60.0),
-            longest_pause_s=0.5,
+            longest_pause_s=0.1,
         ),
     )
     if "metrics_port" in parts:

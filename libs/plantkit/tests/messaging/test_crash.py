@@ -77,7 +77,7 @@ async def test_a_relay_killed_at_any_point_loses_nothing_and_keeps_the_order(
     assert not await all_marked(machinery)()
 
     start("relay")
-    await eventually(all_marked(machinery), within_s=30)
+    await eventually(all_marked(machinery), within_s=60)
 
     assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == COMPLETE
 
@@ -91,11 +91,11 @@ async def test_a_relay_that_was_stopped_past_its_lease_is_fenced_and_dies_where_
     async def owned() -> bool:
         return bool(await machinery.fetch("SELECT 1 FROM relay_slots WHERE owner IS NOT NULL"))
 
-    await eventually(owned, within_s=20)
+    await eventually(owned, within_s=60)
     zombie.send_signal(signal.SIGSTOP)
     await fill(machinery, event)
     start("relay")
-    await eventually(all_marked(machinery), within_s=30)
+    await eventually(all_marked(machinery), within_s=60)
     zombie.send_signal(signal.SIGCONT)
     assert await killed(zombie)
     assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == COMPLETE
@@ -117,7 +117,7 @@ async def test_a_consumer_killed_at_any_point_has_one_effect_of_each_event(machi
     async def complete() -> bool:
         return sum(map(len, (await effects(machinery)).values())) >= 300
 
-    await eventually(complete, within_s=40)
+    await eventually(complete, within_s=60)
     assert await effects(machinery) == COMPLETE
 
 
@@ -129,7 +129,7 @@ async def test_a_consumer_that_was_stopped_past_its_session_adds_no_second_effec
     async def joined() -> bool:
         return bool(await machinery.fetch("SELECT 1 FROM joined_groups"))
 
-    await eventually(joined, within_s=20)
+    await eventually(joined, within_s=60)
     async with producing(machinery.settings.kafka_bootstrap) as producer:
         for version in range(1, 6):
             await asyncio.gather(*(tell(producer, event, code, version) for code in CODES))
@@ -141,7 +141,7 @@ async def test_a_consumer_that_was_stopped_past_its_session_adds_no_second_effec
         async def complete() -> bool:
             return await effects(machinery) == COMPLETE
 
-        await eventually(complete, within_s=40)
+        await eventually(complete, within_s=60)
         zombie.send_signal(signal.SIGCONT)
         await asyncio.sleep(2)
         assert await complete()
