@@ -95,27 +95,35 @@ async def takt(*arguments: str, **environment: str) -> tuple[int, str]:
 
 
 async def quiet(stack: Stack) -> None:
-    """Until all is told, every group has read to the end, and every service is ready."""
+    """Until all is told, every group has read to the end, and every service is ready. Says what it waited for."""
+    last: Any = None
 
     async def rests() -> bool:
-        return not await untold(stack) and await ready(stack) and not await unread(stack) and not await untold(stack)
+        nonlocal last
+        for unrest in (untold, unready, unread, untold):
+            if last := await unrest(stack):
+                return False
+        return True
 
-    await until(rests, limit_s=300)
+    try:
+        await until(rests, limit_s=300)
+    except TimeoutError:
+        pytest.fail(f"no rest within 300 s: {last}")
 
 
-async def untold(stack: Stack) -> int:
-    """Events that the broker has not acknowledged."""
-    waiting = " + ".join(f"(SELECT count(*) FROM {schema}.outbox_pending)" for schema in SERVICES)
+async def untold(stack: Stack) -> list[str]:
+    """Services with events that the broker has not acknowledged, and who is to tell them."""
     async with stack.database() as connection:
-        return int(await connection.fetchval(f"SELECT {waiting}"))
+        counts = {one: await connection.fetchval(f"SELECT count(*) FROM {one}.outbox_pending") for one in SERVICES}
+    return [f"{schema} has {count} events to tell" for schema, count in counts.items() if count]
 
 
-async def unread(stack: Stack) -> int:
-    """Records between what groups have committed and the ends; one more for a partition that has no offset."""
+async def unread(stack: Stack) -> list[str]:
+    """Groups that have not committed where a partition ends, and those where they have committed nothing."""
     known = " UNION ".join(f"SELECT group_name, topic, partition FROM {schema}.joined_groups" for schema in SERVICES)
     async with stack.database() as connection:
         joined = await connection.fetch(known)
-    bootstrap, lag = str(stack.status["kafka"]), 0
+    bootstrap, behind = str(stack.status["kafka"]), list[str]()
     admin, reader = AIOKafkaAdminClient(bootstrap_servers=bootstrap), AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await admin.start()
     await reader.start()
@@ -124,17 +132,21 @@ async def unread(stack: Stack) -> int:
         for group in {row["group_name"] for row in joined}:
             committed = await admin.list_consumer_group_offsets(group)
             places = {TopicPartition(row["topic"], row["partition"]) for row in joined if row["group_name"] == group}
-            lag += sum(ends[place] - committed[place].offset if place in committed else 1 for place in places)
+            for place in places:
+                at = committed[place].offset if place in committed else None
+                if at != ends[place]:
+                    behind.append(f"{group} is at {at} of {ends[place]} in {place.topic} {place.partition}")
     finally:
         await reader.stop()
         await admin.close()
-    return lag
+    return behind
 
 
-async def ready(stack: Stack) -> bool:
+async def unready(stack: Stack) -> list[str]:
+    """What services say for which no request should come to them."""
     async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
         answers = [await client.get(f"{stack.status[service]}/health/ready") for service in SERVICES]
-    return all(answer.status_code == 200 for answer in answers)
+    return [f"{answer.url}: {answer.text}" for answer in answers if answer.status_code != 200]
 
 
 async def content(stack: Stack) -> dict[str, Any]:
