@@ -25,8 +25,8 @@ from plantkit.messaging.broker import commit_client
 from plantkit.messaging.consumer import Consumer, consumes
 from plantkit.messaging.metrics import INBOX_DUPLICATES, VERSIONS_STALE
 from plantkit.messaging.parking import Parking
-from plantkit.messaging.subscription import ConsumerStrategies
-from plantkit.messaging.watchdog import Patience
+from plantkit.messaging.subscription import ConsumerStrategies, Subscription
+from plantkit.messaging.watchdog import Patience, Watchdog
 from plantkit.messaging.wiring import Messaging
 from plantkit.settings import Loop
 from plantkit.slice import Slice
@@ -274,6 +274,37 @@ async def test_trouble_with_the_database_retries_the_batch_and_parks_nothing(mac
         await until(machinery, {code: [1, 2, 3] for code in ("K", "C-1", "C-2")})
     assert len(failures) == 2
     assert await parked(machinery) == []
+
+
+async def test_trouble_with_a_batch_is_over_when_somebody_else_has_it(machinery, event, eventually):
+    await tell_batch(machinery, event)
+    handler, _ = failing(10**6, lambda: asyncpg.CannotConnectNowError("starting up"))
+    async with consuming(machinery, keeper(event, handler=handler)) as messaging:
+        [subscription] = messaging.subscriptions
+        await eventually(lambda: subscription.pipeline.trouble)
+        await subscription.assignment.on_partitions_revoked(set(subscription.assignment.owned))
+        await eventually(lambda: subscription.pipeline.trouble is None)
+
+
+async def test_a_look_of_the_watchdog_that_never_ends_is_begun_anew(machinery, event, eventually):
+    looks: list[int] = []
+
+    async def hang_once(_: Any) -> bool:
+        looks.append(1)
+        if len(looks) == 1:
+            await asyncio.Event().wait()
+        return False
+
+    subscription = Subscription(machinery.context, keeper(event))
+    patience = Patience(every_s=0.05, look_s=1.0)
+    watchdog = Watchdog(machinery.settings.kafka_bootstrap, subscription, patience=patience, rejoin=hang_once)
+    watching = asyncio.create_task(watchdog.run())
+    try:
+        await eventually(lambda: watchdog.lag is not None)
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+    assert len(looks) > 1
 
 
 async def test_a_database_that_ends_our_sessions_costs_nothing_but_time(machinery, event):

@@ -70,18 +70,17 @@ class Pipeline:
             await self._offsets.commit(records, owned)
 
     async def _until_settled(self, records: Sequence[ConsumerRecord], owned: Mapping[TopicPartition, int]) -> bool:
-        pause = 0.1
-        while not self._stopping and self._is_ours(owned):
+        pause, is_settled = 0.1, False
+        while not (is_settled or self._stopping) and self._is_ours(owned):
             try:
                 await self._settle_in_parts(records)
+                is_settled = True
             except Exception as error:  # noqa: BLE001  # the consumer loop: whatever it is, the batch is not passed over
                 self._complain(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-            else:
-                self.trouble = None
-                return True
-        return False
+        self.trouble = None  # also where the batch is somebody else's now: the watchdog spares who is in trouble
+        return is_settled
 
     def _is_ours(self, owned: Mapping[TopicPartition, int]) -> bool:
         """Once every partition has gone to somebody else, so has the batch."""

@@ -7,8 +7,8 @@ database no longer remembers is given them again.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -28,9 +28,10 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How often a consumer is looked at, and how long it may stand still."""
+    """How often a consumer is looked at, how long a look may take, and how long the consumer may stand still."""
 
     every_s: float = 5.0
+    look_s: float = 120.0
     still_s: float = 60.0
 
 
@@ -75,7 +76,9 @@ class Watchdog:
         self.lag: int | None = None
 
     async def run(self) -> None:
-        """Runs until cancelled; a broker or a database that is away is asked again."""
+        """Runs until cancelled; a broker or a database that is away is asked again, and so is one that never answers:
+        the client asks for the coordinator of a group without end.
+        """
         while True:
             with suppress(*_TROUBLE):
                 await self._watch()
@@ -85,13 +88,25 @@ class Watchdog:
     async def _watch(self) -> None:
         client = commit_client(self._bootstrap, self._subscription.group)
         try:
-            await start_client(client)
-            partitions = await partitions_of(client, self._subscription.consumer.topics)
+            async with self._patiently():
+                await start_client(client)
+                partitions = await partitions_of(client, self._subscription.consumer.topics)
             while True:
-                await self.look(client, partitions)
+                async with self._patiently():
+                    await self.look(client, partitions)
                 await asyncio.sleep(self._patience.every_s)
         finally:
             await client.stop()
+
+    @asynccontextmanager
+    async def _patiently(self) -> AsyncIterator[None]:
+        """Raises TimeoutError."""
+        try:
+            async with asyncio.timeout(self._patience.look_s):
+                yield
+        except TimeoutError:
+            log.warning("consumer.look_cut_short", group=self._subscription.group, after_s=self._patience.look_s)
+            raise
 
     async def look(self, client: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         """One comparison, and what follows from it."""
