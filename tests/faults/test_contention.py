@@ -11,7 +11,7 @@ from tests.faults.harness.plant import Plant
 from tests.faults.harness.reports import passes
 from tests.faults.harness.shop import Shop
 
-pytestmark = [pytest.mark.broker, pytest.mark.db]
+pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
 WRITERS = 16
 COMMANDS = 640
 COLLISIONS = 5

@@ -26,7 +26,7 @@ from tests.faults.harness.plant import Plant
 from tests.faults.harness.reports import passes
 from tests.faults.harness.shop import DESIRED, Shop
 
-pytestmark = [pytest.mark.broker, pytest.mark.db]
+pytestmark = [pytest.mark.broker, pytest.mark.db, pytest.mark.long]
 PAGE = Path(__file__).parents[2] / "docs" / "transitions.md"
 CLIENTS, OBJECTS, COMMANDS = 16, 20, 1_500
 MACHINES = 12

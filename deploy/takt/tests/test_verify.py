@@ -22,7 +22,7 @@ def settings(database: str) -> dict[str, str]:
 def test_a_database_that_refuses_connections() -> None:
     away = f"postgresql://records:{token_hex(8)}@127.0.0.1:{free_port()}/takt"
 
-    with pytest.raises(StackError, match="cannot be read: .*refused|cannot be read: .*Connect call failed"):
+    with pytest.raises(StackError, match="cannot be read: "):
         judged(settings(away), ())
 
 
@@ -33,5 +33,5 @@ def test_a_broker_that_refuses_connections(postgres_server: str) -> None:
 
 
 def test_a_retired_key_that_is_none() -> None:
-    with pytest.raises(StackError, match="--retired-key abc: .*32 bytes in base64url"):
+    with pytest.raises(StackError, match=r"--retired-key abc: .*32 bytes in base64url"):
         judged(settings("postgresql://127.0.0.1/takt"), ("abc",))

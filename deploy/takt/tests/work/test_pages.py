@@ -5,8 +5,10 @@ import re
 import pytest
 from sqlalchemy import CheckConstraint, Column, Integer, MetaData, String, Table
 
+from imports.settings import Settings as ImportsSettings
 from plantkit.errors import every_error
-from takt.work import checks, database_page, errors_page
+from plantkit.settings import ServiceSettings
+from takt.work import checks, database_page, errors_page, settings_page
 from takt.work.schemas import drift, metadata_of, migrated, statements
 
 
@@ -26,6 +28,33 @@ def test_every_error_is_on_the_page_once_with_status_cause_and_cure():
     assert codes == sorted(codes)
     assert codes == [error.code for error in every_error()]
     assert {"resource.stale", "operation.illegal-transition", "auth.unauthenticated"} <= set(codes)
+
+
+def test_every_setting_is_on_the_page_once_with_what_it_is():
+    rows = re.findall(r"^\| `(TAKT_[A-Z_<>]+)` \| [^|]+ \| [^|]* \| [^|]+ \|$", settings_page.page(), re.MULTILINE)
+    common = set(ServiceSettings.model_fields)
+    own = {f"TAKT_IMPORTS_{name.upper()}" for name in set(ImportsSettings.model_fields) - common}
+
+    assert len(rows) == len(set(rows))
+    assert {row for row in rows if "<SERVICE>" in row} == {f"TAKT_<SERVICE>_{name.upper()}" for name in common}
+    assert {row for row in rows if row.startswith("TAKT_IMPORTS_")} == own
+    assert list(settings_page.incomplete()) == []
+
+
+def test_the_page_shows_defaults_as_they_are_given_and_limits():
+    page = settings_page.page()
+
+    assert "| `TAKT_<SERVICE>_RELAY_LEASE_S` | `10.0` | at least 1, at most 10.0 |" in page
+    assert "| `TAKT_<SERVICE>_LOOPS` | `api,consumers,relay,worker` |" in page
+    assert "| `TAKT_RECORDS_AUDIT_KEY` | must be given |" in page
+    assert "| `TAKT_GATEWAY_ADMIN_PASSWORD` | none |" in page
+
+
+def test_a_setting_that_says_nothing_is_objected_to():
+    class Silent(ServiceSettings):
+        volume: int = 0
+
+    assert list(settings_page.undescribed(Silent)) == [f"{__name__}.volume: a setting says what it is (description)"]
 
 
 def test_the_database_page_shows_columns_constraints_and_indexes(operations):

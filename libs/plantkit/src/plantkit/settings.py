@@ -17,6 +17,8 @@ from sqlalchemy.exc import ArgumentError
 
 _WEAK = ("changeme", "secret", "password", "default", "takt", "example", "test", "admin")
 _SHORTEST_SECRET = 32
+LONGEST_LEASE_S = 10.0
+"""A replay lets so much time pass for relays whose settings it does not see."""
 
 
 class Mode(StrEnum):
@@ -67,38 +69,49 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
     service: ClassVar[str]
 
-    mode: Mode = Mode.PRODUCTION
+    mode: Mode = Field(default=Mode.PRODUCTION, description="production refuses weak secrets and an unsafe database")
     plant: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]{0,38}$", description="name of the plant; part of every event's source"
     )
-    host: str = "127.0.0.1"
-    port: int = Field(ge=0, le=65535)
-    database_url: SecretStr
-    kafka_bootstrap: str = Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
-    jwks_url: str = Field(pattern=r"^https?://")
-    cursor_secret: StrongSecret
+    host: str = Field(default="127.0.0.1", description="address to listen at")
+    port: int = Field(ge=0, le=65535, description="port to listen at; 0 takes a free one")
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name of the service's own role")
+    kafka_bootstrap: str = Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$", description="host:port of some brokers")
+    jwks_url: str = Field(pattern=r"^https?://", description="where the gateway shows the keys that sign tokens")
+    cursor_secret: StrongSecret = Field(description="signs the cursors of lists; the same for all replicas")
     consistency_secret: StrongSecret = Field(description="the same for all services of a stack: each reads all tokens")
-    db_pool_size: int = Field(default=8, ge=1)
+    db_pool_size: int = Field(default=8, ge=1, description="connections kept by each process")
     db_pool_overflow: int = Field(
         default=0, ge=0, description="an overflow connection is opened and closed for one use: dear under load"
     )
-    db_pool_recycle_s: int = Field(default=1800, ge=1)
-    db_pool_pre_ping: bool = True
-    db_pool_wait_s: float = Field(default=5.0, gt=0)
-    db_statement_timeout_s: float = Field(default=10.0, gt=0)
-    db_lock_timeout_s: float = Field(default=5.0, gt=0)
-    loops: Annotated[frozenset[Loop], NoDecode] = frozenset(Loop)
-    metrics_token: SecretStr | None = None
-    otlp_endpoint: str | None = None
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    body_max_bytes: int = Field(default=1_048_576, ge=1024)
-    idempotency_keep_h: int = Field(default=48, ge=24)
-    kafka_request_timeout_ms: int = Field(default=15_000, ge=1000)
+    db_pool_recycle_s: int = Field(default=1800, ge=1, description="age at which a connection is replaced")
+    db_pool_pre_ping: bool = Field(default=True, description="ask a connection that was idle before it is used")
+    db_pool_wait_s: float = Field(default=5.0, gt=0, description="how long a request waits for a free connection")
+    db_statement_timeout_s: float = Field(default=10.0, gt=0, description="longest statement of a request")
+    db_lock_timeout_s: float = Field(default=5.0, gt=0, description="how long a statement waits for a lock")
+    loops: Annotated[frozenset[Loop], NoDecode] = Field(
+        default=frozenset(Loop), description="what this process runs: api, relay, consumers, worker"
+    )
+    metrics_token: SecretStr | None = Field(default=None, description="bearer token without which /metrics is refused")
+    otlp_endpoint: str | None = Field(default=None, description="where traces go, by OTLP over HTTP")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="the least that is logged"
+    )
+    body_max_bytes: int = Field(default=1_048_576, ge=1024, description="of a request that is no upload")
+    idempotency_keep_h: int = Field(default=48, ge=24, description="how long the answer to an Idempotency-Key is kept")
+    kafka_request_timeout_ms: int = Field(
+        default=15_000, ge=1000, description="how long the broker may take to acknowledge; then the relay begins anew"
+    )
     read_model_stale_s: float = Field(default=10.0, gt=0, description="older than this, a read model says so")
     redrives_per_minute: int = Field(default=60, ge=1, description="calls that send parked records on, by process")
-    kafka_session_timeout_ms: int = Field(default=10_000, ge=1000)
+    kafka_session_timeout_ms: int = Field(
+        default=10_000, ge=1000, description="silence after which a group gives a consumer's partitions to others"
+    )
     relay_lease_s: float = Field(
-        default=10.0, ge=1, description="how long a relay that says nothing keeps its slots of the outbox"
+        default=LONGEST_LEASE_S,
+        ge=1,
+        le=LONGEST_LEASE_S,
+        description="how long a relay that says nothing keeps its slots of the outbox",
     )
 
     @field_validator("loops", mode="before")

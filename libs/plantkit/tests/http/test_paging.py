@@ -149,7 +149,7 @@ rows = st.lists(
 sorts = st.lists(few(SORTS), max_size=3, unique=True).flatmap(
     lambda names: st.tuples(*(few([name, f"-{name}"]) for name in names))
 )
-once = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+once = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @once

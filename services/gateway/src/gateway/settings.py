@@ -32,14 +32,18 @@ class Settings(ServiceSettings):
     service: ClassVar[str] = "gateway"
 
     storage_url: StorageUrl
-    signing_key: SigningKey
+    signing_key: SigningKey = Field(description="the private Ed25519 key that signs tokens, as a JWK")
     retired_keys: tuple[str, ...] = Field(default=(), description="public JWKs whose tokens may still be running")
-    operations_url: ServiceUrl
-    records_url: ServiceUrl
-    imports_url: ServiceUrl
-    admin_username: str | None = Field(default=None, min_length=1, max_length=100)
-    admin_password: SecretStr | None = None
-    pass_through_max_bytes: int = Field(default=72 * 1_048_576, ge=1024)
+    operations_url: ServiceUrl = Field(description="where operations answers")
+    records_url: ServiceUrl = Field(description="where records answers")
+    imports_url: ServiceUrl = Field(description="where imports answers")
+    admin_username: str | None = Field(
+        default=None, min_length=1, max_length=100, description="first administrator, made when there is nobody yet"
+    )
+    admin_password: SecretStr | None = Field(default=None, description="of the first administrator")
+    pass_through_max_bytes: int = Field(
+        default=72 * 1_048_576, ge=1024, description="of one request or answer that passes to or from an owner"
+    )
     trusted_hops: int = Field(default=0, ge=0, le=10, description="proxies before us that append to X-Forwarded-For")
     sign_ins_per_minute: int = Field(default=120, ge=1, description="from one source, whatever the account")
     upload_max_bytes: int = Field(default=64 * 1_048_576, ge=1024, description="of one file")

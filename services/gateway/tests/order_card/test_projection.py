@@ -26,7 +26,7 @@ def comparable(card: dict[str, Any]) -> dict[str, Any]:
     return {"totals": totals, **plain, "imports": imports, "records": records}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 async def test_the_card_is_the_fold_of_its_events(deliver, card, seed):
     chance, order = random.Random(seed), f"WO-{uuid4().hex[:12]}"

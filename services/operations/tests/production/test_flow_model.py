@@ -48,7 +48,7 @@ async def allowed(act: Act, operation: dict[str, Any], verb: str, **body: str) -
     return answer.status_code == 200
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tolerance=st.sampled_from([0, 10, 100]), actions=st.lists(ACTIONS, min_size=10, max_size=25))
 async def test_the_product_allows_what_the_order_on_paper_allows(
     chain: Chain, act: Act, client: httpx.AsyncClient, tolerance: int, actions: list[tuple[Any, ...]]

@@ -66,7 +66,7 @@ def contracts() -> None:
 
 @app.command()
 def docs() -> None:
-    """Write docs/errors.md and docs/transitions.md from the classes, docs/database.md from the migrated database."""
+    """Write docs/errors.md, settings.md and transitions.md from the classes, database.md from the migrated database."""
     from takt.work import checks
 
     for page in checks.write_pages():

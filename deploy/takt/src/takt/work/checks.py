@@ -74,10 +74,16 @@ def locks() -> list[str]:
 
 
 def errors() -> list[str]:
-    from takt.work import errors_page, transitions_page
+    from takt.work import errors_page, settings_page
 
-    pages = {errors_page.PAGE: errors_page.page(), transitions_page.PAGE: transitions_page.page()}
-    return [*errors_page.incomplete(), *stale(pages)]
+    return [*errors_page.incomplete(), *settings_page.incomplete(), *stale(_pages())]
+
+
+def _pages() -> dict[str, str]:
+    """Those in docs that are made of the classes, by path."""
+    from takt.work import errors_page, settings_page, transitions_page
+
+    return {one.PAGE: one.page() for one in (errors_page, settings_page, transitions_page)}
 
 
 def schemas() -> list[str]:
@@ -111,12 +117,11 @@ def _snapshot() -> dict[Path, bytes]:
 
 def write_pages() -> list[Path]:
     """The pages in docs that are made of the product, written anew."""
-    from takt.work import database_page, errors_page, transitions_page
+    from takt.work import database_page
     from takt.work.schemas import migrated
 
     with migrated() as databases:
-        pages = {errors_page.PAGE: errors_page.page(), transitions_page.PAGE: transitions_page.page()}
-        return _write({**pages, database_page.PAGE: database_page.page(databases)})
+        return _write({**_pages(), database_page.PAGE: database_page.page(databases)})
 
 
 def stale(pages: Mapping[str, str]) -> list[str]:
@@ -143,7 +148,7 @@ CHECKS: Mapping[str, Check] = {  # the slowest first: two run at a time
     "types": _tool("-m", "mypy", *MEMBERS),
     "schemas and docs/database.md": schemas,
     "fences": _tool("-m", "takt.work.fences"),
-    "errors, docs/errors.md and docs/transitions.md": errors,
+    "errors, settings and their pages": errors,
     "generated contracts": contracts,
     "format": _tool("-m", "ruff", "format", "--check", "."),
     "lint": _tool("-m", "ruff", "check", "--output-format=concise", "."),

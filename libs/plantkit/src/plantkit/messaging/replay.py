@@ -24,7 +24,7 @@ from plantkit.messaging.provision import ensure_topics, records_held
 from plantkit.messaging.relay import open_kafka_publisher
 from plantkit.messaging.resting import Resting
 from plantkit.messaging.walk import Parts, walk_once
-from plantkit.settings import ServiceSettings
+from plantkit.settings import LONGEST_LEASE_S, ServiceSettings
 from takt_contracts import catalog
 
 _SAY_EVERY_S = 2.0
@@ -97,8 +97,8 @@ async def replay(
         chosen = await _chosen(opened, await records_held(bootstrap, topics))
         since = [await _take_slots(connection) for _, connection in chosen]
         say("The relays let go of what they have in hand; this takes some seconds.")
-        for (settings, connection), taken_at in zip(chosen, since, strict=True):
-            await _until_idle(connection, taken_at, settings.relay_lease_s)
+        for (_, connection), taken_at in zip(chosen, since, strict=True):
+            await _until_idle(connection, taken_at)
         crash.point("replay.before_topics")
         await ensure_topics(bootstrap, topics, replication=copies, min_insync=max(1, copies - 1))
         return [await _tell(settings, connection, say) for settings, connection in chosen]
@@ -156,9 +156,9 @@ async def _forget_old_places(connection: asyncpg.Connection) -> None:
         await connection.execute(_PROGRESS)
 
 
-async def _until_idle(connection: asyncpg.Connection, since: datetime, lease_s: float) -> None:
+async def _until_idle(connection: asyncpg.Connection, since: datetime) -> None:
     """Until every relay that lives has been seen since: then it has closed its client and found its slots gone."""
-    while await connection.fetchval(_BUSY, since, lease_s):  # noqa: ASYNC110  # only the database knows
+    while await connection.fetchval(_BUSY, since, LONGEST_LEASE_S):  # noqa: ASYNC110  # only the database knows
         await asyncio.sleep(0.2)
 
 

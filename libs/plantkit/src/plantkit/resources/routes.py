@@ -1,5 +1,6 @@
 """The endpoints of a resource, from its declaration."""
 
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -33,8 +34,12 @@ _ARCHIVED = {
 }
 
 
+@cache
 def routes(resource: Resource[Any, Any]) -> Routes:
-    """`/<plural>` and `/<plural>/{key}`: list, create, read, replace, patch, archive, restore."""
+    """`/<plural>` and `/<plural>/{key}`: list, create, read, replace, patch, archive, restore.
+
+    They know nothing of an application: all that a process makes share them.
+    """
     contract = resource.contract
     router = Routes(prefix=f"/{contract.plural}", tags=[contract.plural])
     _reads(router, resource)
