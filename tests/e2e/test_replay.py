@@ -112,7 +112,7 @@ async def quiet(stack: Stack) -> None:
 
 
 async def untold(stack: Stack) -> list[str]:
-    """Services with events that the broker has not acknowledged, and who is to tell them."""
+    """Services with events that the broker has not acknowledged, and how many."""
     async with stack.database() as connection:
         counts = {one: await connection.fetchval(f"SELECT count(*) FROM {one}.outbox_pending") for one in SERVICES}
     return [f"{schema} has {count} events to tell" for schema, count in counts.items() if count]

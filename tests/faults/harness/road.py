@@ -19,14 +19,13 @@ from plantkit.crash import VARIABLE
 from plantkit.testing.database import TestDatabase
 from takt.stack.children import Children
 from tests.faults.harness import topics
+from tests.faults.harness.plant import LEASE_S, SESSION_MS
 from tests.faults.harness.processes import Child, Stuck, forked, free_port
 
 MODULES: Final = ("gateway.app", "imports.app", "operations.app", "tests.faults.harness.worker_process")
 SERVICES: Final = ("gateway", "imports", "operations")
 ADMIN: Final = {"username": "admin", "password": f"{token_hex(4)} of the road {token_hex(4)}"}
 ITEMS: Final = "takt.operations.item"
-LEASE_S: Final = 1.5  # the product's is 10 s; shortened so that a run ends within 15 s
-SESSION_MS: Final = 3_000  # the default is 10 s
 _LOOPS: Final = {
     "gateway": ("gateway", "api,relay"),
     "imports": ("imports", "api,relay,consumers"),

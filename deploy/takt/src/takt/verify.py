@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from plantkit.db.engine import FAILED
+from plantkit.messaging.broker import start_client
 from records.audit.keys import CheckpointKey, PublicKeys, is_signed, public_keys
 from records.audit.verifying import Verdict, Verifier
 from takt.errors import StackError
@@ -65,7 +66,7 @@ async def _published(bootstrap: str, keys: PublicKeys) -> AsyncIterator[Checkpoi
     """What the log has and one of our keys signed: others may write to a topic, but not in our name."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     try:
-        await consumer.start()
+        await start_client(consumer)
         async for value in _values(consumer, TopicPartition(CheckpointSigned.topic, 0)):
             try:
                 told = CheckpointSigned.model_validate_json(value or b"").state

@@ -73,7 +73,8 @@ def locks() -> list[str]:
     return list(differing(root()))
 
 
-def errors() -> list[str]:
+def described() -> list[str]:
+    """Errors and settings say what they are, and the pages that are made of the classes are of today."""
     from takt.work import errors_page, settings_page
 
     return [*errors_page.incomplete(), *settings_page.incomplete(), *stale(_pages())]
@@ -148,7 +149,7 @@ CHECKS: Mapping[str, Check] = {  # the slowest first: two run at a time
     "types": _tool("-m", "mypy", *MEMBERS),
     "schemas and docs/database.md": schemas,
     "fences": _tool("-m", "takt.work.fences"),
-    "errors, settings and their pages": errors,
+    "errors, settings and their pages": described,
     "generated contracts": contracts,
     "format": _tool("-m", "ruff", "format", "--check", "."),
     "lint": _tool("-m", "ruff", "check", "--output-format=concise", "."),
