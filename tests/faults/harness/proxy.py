@@ -59,7 +59,7 @@ FINE = Weather()
 class Link:
     """One listener, and the connections that came through it. Called from any thread but the proxy's own.
 
-    `carried` counts bytes each way that came through; `hits` what the weather did: delayed, swallowed, held, cut,
+    `carried` counts bytes each way that were let through; `hits` what the weather did: delayed, swallowed, held, cut,
     reset.
     """
 
@@ -238,9 +238,9 @@ class _Wire:
         cut = self.link.weather.cut
         if cut is not None and cut[0] is self.way:
             piece, self.link.left = piece[: self.link.left], self.link.left - len(piece)
+        self.link.carried[self.way] += len(piece)  # before the receiver has it, who may ask at once
         self.writer.write(piece)
         await self.writer.drain()
-        self.link.carried[self.way] += len(piece)
         if cut is not None and cut[0] is self.way and self.link.left <= 0:
             self._cut()
         if self.link.weather.bytes_per_s:

@@ -115,11 +115,12 @@ class Desk:
             done = await connection.execute(_of(self._table, _RENEW), lease.id, lease.epoch, self.lease_s)
         return bool(done.endswith(" 1"))
 
-    async def put_off(self, lease: Lease, seconds: float, *, forgiven: bool = False) -> None:
-        """Let anybody take it after a rest. `forgiven`: this attempt does not count."""
+    async def put_off(self, lease: Lease, seconds: float, *, forgiven: bool = False) -> bool:
+        """Let anybody take it after a rest. `forgiven`: this attempt does not count. False when it is not ours."""
         async with self._db.connection() as connection:
             given = (lease.id, lease.epoch, seconds, int(forgiven))
-            await connection.execute(_of(self._table, _PUT_OFF), *given)
+            done = await connection.execute(_of(self._table, _PUT_OFF), *given)
+        return bool(done.endswith(" 1"))
 
 
 async def hold(tx: Tx, table: type[Work], lease: Lease) -> None:
@@ -218,7 +219,8 @@ class Crew:
             is_done = doing.done()
         except asyncio.CancelledError:
             await _ended(doing, renewing)
-            await self._give_back(lease, 0.0, forgiven=True)
+            with suppress(Fenced):
+                await self._give_back(lease, 0.0, forgiven=True)
             raise
         await _ended(doing, renewing)
         if not is_done:
@@ -239,9 +241,10 @@ class Crew:
                     return
 
     async def _give_back(self, lease: Lease, rest_s: float, *, forgiven: bool = False) -> None:
-        """When the database is away the lease runs out by itself."""
+        """When the database is away the lease runs out by itself. Raises Fenced when it is somebody else's by now."""
         with suppress(*_TROUBLE):
-            await self._desk.put_off(lease, rest_s, forgiven=forgiven)
+            if not await self._desk.put_off(lease, rest_s, forgiven=forgiven):
+                raise Fenced
 
 
 def _is_away(failed: BaseException | None) -> bool:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from plantkit.auth.principal import SYSTEM
 from plantkit.clock import utc_now
@@ -306,3 +307,25 @@ async def test_a_hand_that_lost_its_lease_lets_go(db, desk):
             return hands.crew._hands == {}
 
         await until(let_go)
+
+
+class LateHands(Hands):
+    """Whoever takes work up is overtaken before it fails."""
+
+    async def do(self, lease: Lease) -> None:
+        await run(self.db, "UPDATE chores SET epoch = epoch + 1, lease_until = clock_timestamp() + interval '9 s'")
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError("no room left"), Unavailable("The store is away.")])
+async def test_a_hand_that_lost_its_lease_says_so_whatever_it_met(db, error):
+    await add(db, "a")
+    with capture_logs() as said:
+        async with LateHands(db) as hands:
+            hands.error = error
+
+            async def is_said() -> bool:
+                return bool(said)
+
+            await until(is_said)
+    assert [line["event"] for line in said] == ["work.fenced"]
