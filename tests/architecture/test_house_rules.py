@@ -8,6 +8,8 @@ from takt.work.checks import tracked
 from takt.work.lints import RULES, offences
 from takt.workspace import root
 
+pytestmark = pytest.mark.untraced
+
 SERVICE = "services/operations/src/operations/production/commands.py"
 TEST = "services/operations/tests/production/test_api.py"
 

@@ -15,6 +15,8 @@ from takt_contracts.asyncapi import document, hoisted
 from takt_contracts.generate import GENERATED, TOPICS, as_yaml, differing, files, main, write
 from takt_contracts.schemas import schema, schemas
 
+pytestmark = pytest.mark.untraced
+
 ROOT = Path(__file__).parents[3]
 DOCUMENT = document()
 MESSAGES = DOCUMENT["components"]["messages"]

@@ -15,6 +15,8 @@ from takt_contracts import catalog
 from takt_contracts.resource import Kind
 from takt_contracts.template import TemplateColumn
 
+pytestmark = pytest.mark.untraced
+
 BERLIN = ZoneInfo("Europe/Berlin")
 OPERATIONS = catalog.templates()["operations"].by_field
 ITEMS = catalog.templates()["items"].by_field

@@ -21,6 +21,8 @@ from takt_contracts.roles import Role
 from takt_contracts.scalars import Code, Quantity
 from takt_contracts.template import ImportTemplate, TemplateColumn
 
+pytestmark = pytest.mark.untraced
+
 ITEMS, OPERATIONS = catalog.templates()["items"], catalog.templates()["operations"]
 
 

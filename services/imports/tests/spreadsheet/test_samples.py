@@ -12,6 +12,8 @@ import pytest
 from imports.spreadsheet.limits import Code, Refused
 from services.imports.tests.spreadsheet.reader import read
 
+pytestmark = pytest.mark.untraced
+
 SETTING = "TAKT_SAMPLES"
 
 Rows = tuple[str, int, int]  # template that fits best, rows accepted, rows rejected

@@ -1,8 +1,11 @@
-"""The pytest plugin of the workspace: marks, programs, the budget of long tests, and the shut gate."""
+"""The pytest plugin of the workspace: marks, programs, the budget of long tests, coverage, and the shut gate."""
+
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
-from takt.testing import loopback
+from takt.testing import loopback, untraced
 from takt.testing.long_runs import History, LongRuns, history_file
 from takt.testing.programs import AbsentPrograms
 from takt.testing.spreading import Spreading
@@ -40,3 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
         if item.get_closest_marker("long") is not None and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    if item.get_closest_marker("untraced") is None:
+        return (yield)
+    with untraced.process():
+        return (yield)

@@ -1,11 +1,14 @@
-"""Processes that tests start in numbers and that coverage does not follow: being followed costs them half their speed.
+"""What coverage does not follow: processes that tests start in numbers, and tests that go through the same lines over
+and over. Being followed costs a process half its speed, and code that calls a lot six sevenths of it.
 
-What they go through is counted where a test's own process goes through it; where none does, the verdict is the lower.
+What they go through is counted where another test goes through it; where none does, the verdict is the lower.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from coverage import Coverage
 
 _PREFIX = "COVERAGE_"
 
@@ -23,3 +26,18 @@ def children() -> Iterator[None]:
         yield
     finally:
         os.environ.update(left_out)
+
+
+@contextmanager
+def process() -> Iterator[None]:
+    """This process is not followed in here, nor is a child that starts in here."""
+    follower = Coverage.current()
+    with children():
+        if follower is None:
+            yield
+            return
+        follower.stop()
+        try:
+            yield
+        finally:
+            follower.start()
