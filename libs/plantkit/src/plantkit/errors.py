@@ -81,7 +81,7 @@ class NotFound(DomainError):
     cure = "Check the key; archived ones are shown with ?archived=true."
 
     def __init__(self, what: str, key: object) -> None:
-        super().__init__(f"There is no {what} {key!s}.", what=what, key=key)
+        super().__init__(f"There is no {what.replace('-', ' ')} {key!s}.", what=what, key=key)
 
 
 class AlreadyExists(DomainError):

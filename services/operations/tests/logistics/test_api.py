@@ -389,11 +389,6 @@ async def test_only_dispatchers_move_transports(anonymous, signer, plan, verb, r
     assert refusal(reply) == (403, "auth.forbidden")
 
 
-async def test_an_order_that_is_not_there_is_told_before_a_wrong_body(client):
-    reply = await client.post(f"{URL}/NOBODY/assign", json={"nobody_knows": 1}, headers=key())
-    assert refusal(reply) == (404, "resource.not-found")
-
-
 async def test_an_import_moves_bookings_or_is_refused_alone(client, plan, act, assigned, truck, imports):
     free = await plan(**AFTER)
     assert (await act(free, "assign", truck=truck)).status_code == 200

@@ -10,7 +10,7 @@ from operations.logistics.errors import DeliveredInFuture
 from operations.logistics.model import TransportOrder
 from plantkit.db.tx import Tx
 from plantkit.errors import DomainError, NotFound
-from takt_contracts.operations.logistics import DispatchResult, DispatchResults, Leg, ProofOfDelivery
+from takt_contracts.operations.logistics import TRANSPORT_ORDER, DispatchResult, DispatchResults, Leg, ProofOfDelivery
 from takt_contracts.problem import FieldError
 
 
@@ -113,7 +113,7 @@ async def _dispatched(tx: Tx, no: str) -> DispatchResult:
     try:
         order = await tx.maybe(TransportOrder, lock=True, no=no, archived_at=None)
         if order is None:
-            raise NotFound("transport order", no)
+            raise NotFound(TRANSPORT_ORDER.name, no)
         order.dispatch()
     except DomainError as refused:
         tx.refuse("transport-order", no, refused)

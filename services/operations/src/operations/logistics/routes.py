@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request, Response
-from sqlalchemy import bindparam, select
+from fastapi import Path, Response
 
 from operations.logistics import commands
 from operations.logistics.errors import (
@@ -15,14 +14,15 @@ from operations.logistics.errors import (
     OverCapacity,
 )
 from operations.logistics.model import TransportOrder as Stored
-from plantkit.db.engine import compile_statement
 from plantkit.errors import NotFound, UnknownReference
 from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes
+from plantkit.resources.guards import exists
 from plantkit.run import Run
 from takt_contracts.operations.logistics import (
+    TRANSPORT_ORDER,
     AssignBody,
     CancelTransportBody,
     DeliverBody,
@@ -38,15 +38,8 @@ router = Routes(tags=["transport-orders"])
 _ALL = "/transport-orders"
 _AT = f"{_ALL}/{{no}}"
 _VERB = problems(NotFound, IllegalMove) | written()
-_EXISTS = compile_statement(select(Stored.id).where(Stored.no == bindparam("no"), Stored.archived_at.is_(None)))
+order_exists = exists(TRANSPORT_ORDER, Stored)
 NoPath = Annotated[Code, Path()]
-
-
-async def exists(request: Request) -> None:
-    """Guard of the verbs: an order that is not there is told before a body that is wrong."""
-    no = request.path_params["no"]
-    if not await request.app.state.context.db.fetch(_EXISTS, no=no):
-        raise NotFound("transport order", no)
 
 
 @router.post(f"{_ALL}/dispatch", response_model=DispatchResults)
@@ -65,7 +58,7 @@ async def dispatch_all(body: DispatchBody, run: Run) -> Response:
 )
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def assign(no: NoPath, body: AssignBody, run: Run) -> Response:
     """Book driver, truck and trailer for one leg, from its planned departure to its planned arrival."""
     return await run.answer(commands.assign_leg, commands.AssignLeg(no=no, **dict(body)), view=TransportOrder)
@@ -76,7 +69,7 @@ async def assign(no: NoPath, body: AssignBody, run: Run) -> Response:
 )
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def dispatch(no: NoPath, body: NoBody, run: Run) -> Response:
     """Send the driver."""
     return await run.answer(commands.dispatch_transport, commands.OnTransport(no=no), view=TransportOrder)
@@ -85,7 +78,7 @@ async def dispatch(no: NoPath, body: NoBody, run: Run) -> Response:
 @router.post(f"{_AT}/depart", response_model=TransportOrder, responses=_VERB)
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def depart(no: NoPath, body: NoBody, run: Run) -> Response:
     """The load leaves the terminal."""
     return await run.answer(commands.depart_transport, commands.OnTransport(no=no), view=TransportOrder)
@@ -94,7 +87,7 @@ async def depart(no: NoPath, body: NoBody, run: Run) -> Response:
 @router.post(f"{_AT}/arrive", response_model=TransportOrder, responses=_VERB)
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def arrive(no: NoPath, body: NoBody, run: Run) -> Response:
     """The load is where it should go."""
     return await run.answer(commands.arrive_transport, commands.OnTransport(no=no), view=TransportOrder)
@@ -107,7 +100,7 @@ async def arrive(no: NoPath, body: NoBody, run: Run) -> Response:
 )
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def deliver(no: NoPath, body: DeliverBody, run: Run) -> Response:
     """Hand the load over, with the proof. Driver, truck and trailer are free again."""
     command = commands.DeliverTransport(no=no, **dict(body))
@@ -117,7 +110,7 @@ async def deliver(no: NoPath, body: DeliverBody, run: Run) -> Response:
 @router.post(f"{_AT}/cancel", response_model=TransportOrder, responses=_VERB)
 @allow(Role.DISPATCHER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def cancel(no: NoPath, body: CancelTransportBody, run: Run) -> Response:
     """Give the transport up, for a reason. Driver, truck and trailer are free again."""
     command = commands.CancelTransport(no=no, reason=body.reason)

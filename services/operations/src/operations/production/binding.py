@@ -4,9 +4,8 @@ from fastapi import Request, Response
 
 from operations.production import commands, queries
 from operations.production.errors import Final
-from operations.production.paths import OperationPath, OrderPath
+from operations.production.paths import OperationPath, OrderPath, operation_exists
 from operations.production.profiling import IN_FORCE
-from operations.production.routes import exists
 from operations.profiles.model import STEPS
 from plantkit.context import Context
 from plantkit.errors import NotFound, UnknownReference
@@ -26,7 +25,7 @@ _AT = "/operations/{order_no}/{operation_no}/profile"
 @router.post(_AT, response_model=Operation, responses=problems(NotFound, UnknownReference, Final) | written())
 @allow(Role.PLANNER, Role.QUALITY)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def bind_profile(order_no: OrderPath, operation_no: OperationPath, body: ProfileBody, run: Run) -> Response:
     """Hold the operation to a final version of a process profile; with null, to that of its item.
 

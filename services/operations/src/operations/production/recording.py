@@ -5,8 +5,7 @@ from fastapi import Request, Response
 from operations.production import commands
 from operations.production.errors import NotRunning, UnknownStep, ValueUnfit
 from operations.production.history import Cursor, Kept, Limit
-from operations.production.paths import OperationPath, OrderPath
-from operations.production.routes import exists
+from operations.production.paths import OperationPath, OrderPath, operation_exists
 from operations.production.stepping import PAGE
 from plantkit.errors import NotFound
 from plantkit.http.answers import written
@@ -30,7 +29,7 @@ _RECORDS = Kept("steps", PAGE, StepRecord)
 )
 @allow(Role.OPERATOR, Role.PLANNER)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def record_step(order_no: OrderPath, operation_no: OperationPath, body: StepBody, run: Run) -> Response:
     """Record a value of a step. One outside of the limits is kept, and marked; it does not count as recorded."""
     command = commands.RecordStep(order_no=order_no, operation_no=operation_no, **dict(body))

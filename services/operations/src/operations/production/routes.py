@@ -1,8 +1,8 @@
 """The shop floor's door: translate, call, translate."""
 
-from fastapi import Request, Response
+from fastapi import Response
 
-from operations.production import commands, queries
+from operations.production import commands
 from operations.production.errors import (
     AlreadyCorrected,
     ConsumedDownstream,
@@ -21,7 +21,7 @@ from operations.production.errors import (
     QualificationNotYetValid,
     UnknownEntry,
 )
-from operations.production.paths import OperationPath, OrderPath
+from operations.production.paths import OperationPath, OrderPath, operation_exists
 from plantkit.errors import NotFound, UnknownReference
 from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
@@ -63,16 +63,10 @@ _CORRECT = (
 )
 
 
-async def exists(request: Request) -> None:
-    """Guard of the verbs: an operation that is not there is told before a body that is wrong."""
-    at = {name: request.path_params[name] for name in ("order_no", "operation_no")}
-    await queries.require(request.app.state.context.db, **at)
-
-
 @router.post(f"{_AT}/start", response_model=Operation, responses=_START)
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def start(order_no: OrderPath, operation_no: OperationPath, body: AtWork, run: Run) -> Response:
     """Begin work, once the operation before has handed something over.
 
@@ -85,7 +79,7 @@ async def start(order_no: OrderPath, operation_no: OperationPath, body: AtWork, 
 @router.post(f"{_AT}/report", response_model=Operation, responses=_REPORT)
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def report(order_no: OrderPath, operation_no: OperationPath, body: ReportBody, run: Run) -> Response:
     """Book good, scrap and rework in one action. The good is handed over to the next operation."""
     said = {**dict(body), "good": body.came_out_good}
@@ -96,7 +90,7 @@ async def report(order_no: OrderPath, operation_no: OperationPath, body: ReportB
 @router.post(f"{_AT}/correct", response_model=Operation, responses=_CORRECT)
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def correct(order_no: OrderPath, operation_no: OperationPath, body: CorrectBody, run: Run) -> Response:
     """Declare an entry wrong and say what it should have said. It stays; a correction books the differences."""
     command = commands.CorrectEntry(order_no=order_no, operation_no=operation_no, **dict(body))
@@ -106,7 +100,7 @@ async def correct(order_no: OrderPath, operation_no: OperationPath, body: Correc
 @router.post(f"{_AT}/hold", response_model=Operation, responses=_VERB)
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def hold(order_no: OrderPath, operation_no: OperationPath, body: HoldBody, run: Run) -> Response:
     """Stop for a reason that is somebody else's (external) or one's own."""
     reason = Hold(kind=body.kind, reason=body.reason)
@@ -119,7 +113,7 @@ async def hold(order_no: OrderPath, operation_no: OperationPath, body: HoldBody,
 )
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def resume(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
     """End the hold."""
     command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
@@ -129,7 +123,7 @@ async def resume(order_no: OrderPath, operation_no: OperationPath, body: EmptyBo
 @router.post(f"{_AT}/finish", response_model=Operation, responses=_VERB)
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def finish(order_no: OrderPath, operation_no: OperationPath, body: EmptyBody, run: Run) -> Response:
     """Declare the work done, with what is booked."""
     command = commands.OnOperation(order_no=order_no, operation_no=operation_no)
@@ -139,7 +133,7 @@ async def finish(order_no: OrderPath, operation_no: OperationPath, body: EmptyBo
 @router.post(f"{_AT}/cancel", response_model=Operation, responses=problems(NotFound, IllegalTransition) | written())
 @allow(Role.PLANNER)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def cancel(order_no: OrderPath, operation_no: OperationPath, body: CancelBody, run: Run) -> Response:
     """Give the work up, for a reason. What is booked stays booked."""
     command = commands.CancelOperation(order_no=order_no, operation_no=operation_no, reason=body.reason)

@@ -15,8 +15,7 @@ from operations.production.errors import (
     TimerEnded,
 )
 from operations.production.history import Cursor, Kept, Limit
-from operations.production.paths import OperationPath, OrderPath
-from operations.production.routes import exists
+from operations.production.paths import OperationPath, OrderPath, operation_exists
 from operations.production.timers import PAGE, Wanted
 from plantkit.errors import NotFound, UnknownReference
 from plantkit.http.answers import written
@@ -40,7 +39,7 @@ _OPENING = (NotRunning, ElsewhereAlready, QualificationMissing, QualificationExp
 @router.post(_AT, response_model=OperationTimed, responses=problems(NotFound, UnknownReference, *_OPENING) | written())
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def open_timer(order_no: OrderPath, operation_no: OperationPath, body: TimerBody, run: Run) -> Response:
     """Take time of setting up, of a machine or of a person, who is at this operation until the timer is stopped."""
     command = commands.OpenTimer(order_no=order_no, operation_no=operation_no, wanted=Wanted(**dict(body)))
@@ -52,7 +51,7 @@ async def open_timer(order_no: OrderPath, operation_no: OperationPath, body: Tim
 )
 @allow(*_SHOP_FLOOR)
 @keyed
-@guarded(exists)
+@guarded(operation_exists)
 async def stop_timer(
     order_no: OrderPath, operation_no: OperationPath, timer_id: Annotated[UUID, Path()], body: EmptyBody, run: Run
 ) -> Response:

@@ -2,34 +2,25 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request, Response
-from sqlalchemy import text
+from fastapi import Path, Response
 
 from operations.work_orders import commands
 from operations.work_orders.errors import OrderIsClosed, OrderIsOpen, OrderIsUnfinished
-from plantkit.db.engine import compile_statement
+from operations.work_orders.model import WorkOrder as Stored
 from plantkit.errors import NotFound
 from plantkit.http.answers import written
 from plantkit.http.policy import allow, guarded, keyed
 from plantkit.http.problems import problems
 from plantkit.http.route import Routes
+from plantkit.resources.guards import exists
 from plantkit.run import Run
-from takt_contracts.operations.work_orders import OrderReason, WorkOrder
+from takt_contracts.operations.work_orders import WORK_ORDER, OrderReason, WorkOrder
 from takt_contracts.roles import Role
 from takt_contracts.scalars import OrderNo
 
 router = Routes(tags=["work-orders"])
 OrderPath = Annotated[OrderNo, Path()]
-_EXISTS = compile_statement(
-    text("SELECT 1 FROM operations.work_orders WHERE order_no = :order_no AND archived_at IS NULL")
-)
-
-
-async def exists(request: Request) -> None:
-    """Guard of the verbs: an order that is not there is told before a body that is wrong."""
-    order_no = request.path_params["order_no"]
-    if not await request.app.state.context.db.fetch(_EXISTS, order_no=order_no):
-        raise NotFound("work-order", order_no)
+order_exists = exists(WORK_ORDER, Stored)
 
 
 @router.post(
@@ -39,7 +30,7 @@ async def exists(request: Request) -> None:
 )
 @allow(Role.PLANNER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def close(order_no: OrderPath, body: OrderReason, run: Run) -> Response:
     """Take no new work. Refused while an operation is neither finished nor cancelled."""
     command = commands.OnOrder(order_no=order_no, reason=body.reason)
@@ -53,7 +44,7 @@ async def close(order_no: OrderPath, body: OrderReason, run: Run) -> Response:
 )
 @allow(Role.PLANNER)
 @keyed
-@guarded(exists)
+@guarded(order_exists)
 async def reopen(order_no: OrderPath, body: OrderReason, run: Run) -> Response:
     """Take work again, for a reason."""
     command = commands.OnOrder(order_no=order_no, reason=body.reason)
