@@ -16,6 +16,7 @@ from tests.faults.harness.single import Seen, suffered
 pytestmark = [pytest.mark.long, pytest.mark.broker, pytest.mark.timeout(580)]
 API = "operations"
 _PATIENCE_S = 6.0
+_SECONDS = "takt_http_request_seconds"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,7 @@ async def test_a_row_that_somebody_holds_is_refused_within_the_lock_time_out(lin
     passes(seen.verdicts)
     assert 503 in unsure(seen)
     assert max(op.t1 - op.t0 for op in seen.history if op.http == 503) <= _PATIENCE_S
+    assert seen.watches[API].rise("takt_refusals_total") >= unsure(seen).count(503)
 
 
 @pytest.mark.parametrize("fault", ["slow postgres", "postgres late"])
@@ -64,6 +66,8 @@ async def test_a_database_that_is_far_away_is_slower_and_right(linked: Linked, f
     before = [op.t1 - op.t0 for op in seen.answered(Out.OK, since=0, until=seen.landed_at)]
     slowed = [op.t1 - op.t0 for op in seen.history if op.out is Out.OK and seen.landed_at < op.t0 < seen.healed_at]
     assert median(slowed) > 1.5 * median(before)
+    shown = seen.watches[API].mean(_SECONDS, since=seen.landed_at, until=seen.healed_at)
+    assert shown > 1.5 * seen.watches[API].mean(_SECONDS, since=0, until=seen.landed_at)
 
 
 async def test_a_database_whose_connections_are_reset_is_found_again(linked: Linked) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import asyncpg
 import psutil
 import pytest
 
+from plantkit.db.machinery import OUTBOX_PENDING
 from takt.embedded import identity
 from takt.embedded.postgres import Postgres
 from takt.errors import StackError
@@ -44,6 +46,17 @@ async def test_it_starts_keeps_its_rows_and_stops(home: Path) -> None:
     with Postgres.start(home / "pg") as server:
         assert await ask(server, "SELECT number FROM kept") == 7
         assert str(await ask(server, "SHOW server_version")).startswith("18.")
+
+
+async def test_the_dead_names_of_a_backlog_are_cleared_away_within_seconds(home: Path) -> None:
+    with Postgres.start(home / "pg") as server:
+        asked = ", ".join(f"{name} = {value}" for name, value in OUTBOX_PENDING.kwargs["postgresql_with"].items())
+        await ask(server, f"CREATE TABLE names WITH ({asked}) AS SELECT n FROM generate_series(1, 20000) AS n")
+        await ask(server, "DELETE FROM names")
+        cleared = "SELECT autovacuum_count > 0 FROM pg_stat_user_tables WHERE relname = 'names'"
+        async with asyncio.timeout(30):
+            while not await ask(server, cleared):  # noqa: ASYNC110 - a table says nothing by itself
+                await asyncio.sleep(0.5)
 
 
 async def test_a_wrong_password_is_refused(home: Path) -> None:

@@ -42,6 +42,14 @@ class Watch:
         """How much a counter went up. It may have appeared only with its first count."""
         return self.sights[-1].metrics.get(metric, 0.0) - self.sights[0].metrics.get(metric, 0.0)
 
+    def mean(self, histogram: str, *, since: float, until: float) -> float:
+        """Of what a histogram counted between the first and the last look in this time."""
+        looks = [sight.metrics for sight in self.sights if since <= sight.at <= until]
+        total, number = (
+            looks[-1][f"{histogram}_{part}"] - looks[0][f"{histogram}_{part}"] for part in ("sum", "count")
+        )
+        return total / number
+
     @property
     def ready(self) -> set[int]:
         """Every status that readiness answered with."""

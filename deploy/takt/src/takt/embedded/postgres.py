@@ -173,7 +173,13 @@ _INITDB = (
     "--locale=C",
     "--encoding=UTF8",
 )
-_SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "timezone": "UTC", "log_timezone": "UTC"}
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "autovacuum_naptime": "5s",  # a backlog that was told leaves dead names, which each read of the relay passes over
+}
 
 
 def write_secret(path: Path, text: str) -> None:

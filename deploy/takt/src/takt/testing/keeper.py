@@ -16,7 +16,13 @@ from takt.embedded.kafka import Kafka
 from takt.embedded.postgres import Postgres
 
 # Nothing here has to survive a power cut: what the tests prove is order and visibility, and that needs no fsync.
-_FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
+_FOR_TESTS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+    "autovacuum_naptime": "1min",  # it is shared among the databases, of which a run makes hundreds
+}
 # A consumer that a test killed is missed within seconds.
 _KAFKA_FOR_TESTS = {"group.min.session.timeout.ms": "1000"}
 
