@@ -43,11 +43,11 @@ class Watch:
         return self.sights[-1].metrics.get(metric, 0.0) - self.sights[0].metrics.get(metric, 0.0)
 
     def mean(self, histogram: str, *, since: float, until: float) -> float:
-        """Of what a histogram counted between the first and the last look in this time."""
-        looks = [sight.metrics for sight in self.sights if since <= sight.at <= until]
-        total, number = (
-            looks[-1][f"{histogram}_{part}"] - looks[0][f"{histogram}_{part}"] for part in ("sum", "count")
-        )
+        """Of what a histogram counted between the last look before this time and the first one after it."""
+        first = [sight for sight in self.sights if sight.at <= since][-1:] or self.sights[:1]
+        last = [sight for sight in self.sights if sight.at >= until][:1] or self.sights[-1:]
+        counted = (f"{histogram}_sum", f"{histogram}_count")
+        total, number = (last[0].metrics[name] - first[0].metrics[name] for name in counted)
         return total / number
 
     @property
