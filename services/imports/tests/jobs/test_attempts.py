@@ -1,5 +1,7 @@
 """Attempts to read that die, sleep too long or meet trouble: another one begins anew, and the dead write nothing."""
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +65,20 @@ async def test_what_dies_in_the_middle_is_read_anew_and_every_row_is_there_once(
     assert [row["row"] for row in (await plant.read(import_id, "/rows"))["data"]] == list(range(2, 11))
     states = await plant.trace(import_id)
     assert states == [S.UPLOADED, S.PARSED, S.MAPPED, S.VALIDATED, S.PLANNED, S.COMMITTING, S.DONE]
+
+
+async def test_the_copy_that_is_read_has_no_name_so_a_killed_worker_leaves_none(plant: Plant, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen: list[list[Path]] = []
+
+    async def look() -> None:
+        seen.append(list(tmp_path.iterdir()))
+
+    import_id = await plant.upload(sheet(3, 3))
+    await interrupting(plant, 1, look)(await plant.claim())
+
+    assert seen == [[]]
+    assert (await plant.read(import_id))["state"] == "committing"
 
 
 @pytest.mark.parametrize("at", range(4))
