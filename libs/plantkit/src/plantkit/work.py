@@ -177,7 +177,7 @@ class Crew:
         if len(self._hands) >= self._most:
             return False
         try:
-            lease = await self._desk.claim(self._full_lanes())
+            lease = await self._claimed()
         except _TROUBLE as trouble:
             log.warning("work.waiting", error=type(trouble).__name__)
             return False
@@ -187,6 +187,17 @@ class Crew:
         self._hands[hand] = lease
         hand.add_done_callback(self._is_free)
         return True
+
+    async def _claimed(self) -> Lease | None:
+        """A claim may take effect though we are stopped in it: we hear what it got, and give that back."""
+        claiming = asyncio.ensure_future(self._desk.claim(self._full_lanes()))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with suppress(*_TROUBLE, Fenced):
+                if (lease := await claiming) is not None:
+                    await self._give_back(lease, 0.0, forgiven=True)
+            raise
 
     def _full_lanes(self) -> list[str]:
         """Lanes that have as many hands as one lane may have: all but one, where there is more than one."""

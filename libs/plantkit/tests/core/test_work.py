@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -272,6 +272,38 @@ async def test_a_crew_that_is_stopped_gives_back_what_it_holds_and_the_attempt_d
         await hands.until(1)
     lease = await claimed(desk)
     assert lease.attempts == 1
+
+
+class SlowDesk(Desk):
+    """Its claims are done long before whoever asked hears of it."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__(db, Chore)
+        self.asked, self.heard = 0, asyncio.Event()
+
+    async def claim(self, full: Sequence[str] = ()) -> Lease | None:
+        lease = await super().claim(full)
+        self.asked += 1
+        await self.heard.wait()
+        return lease
+
+
+async def test_a_crew_that_is_stopped_in_the_middle_of_a_claim_gives_back_what_it_gets(db, desk):
+    await add(db, "a")
+    slow, hands = SlowDesk(db), Hands(db)
+    crew = asyncio.create_task(Crew(slow, hands.do, most=1, wake=hands.wake).run())
+
+    async def is_asked() -> bool:
+        return slow.asked == 1
+
+    await until(is_asked)
+    crew.cancel()
+    await asyncio.sleep(0.05)
+    slow.heard.set()
+    await asyncio.wait({crew}, timeout=5)
+
+    assert (crew.cancelled(), hands.seen) == (True, [])
+    assert (await claimed(desk)).attempts == 1
 
 
 async def test_a_crew_that_is_stopped_in_the_moment_it_is_rung_stops(db):
