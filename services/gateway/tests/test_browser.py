@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from plantkit.testing.serving import serving
 from services.gateway.tests.conftest import ADMIN
-from services.gateway.tests.serving import serving
 
 pytestmark = [pytest.mark.db, pytest.mark.needs("chromium")]
 

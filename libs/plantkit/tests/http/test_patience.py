@@ -1,14 +1,14 @@
 """Requests that never quite arrive do not hold a connection; slow answers do."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 
 from plantkit.http.patience import PatientProtocol
+from plantkit.testing.serving import serving
 
 
 class Hurried(PatientProtocol):
@@ -28,17 +28,8 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture(scope="module")
 async def port() -> AsyncIterator[int]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(answer, http=Hurried, log_config=None, access_log=False, lifespan="off")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:  # noqa: ASYNC110 - the server has no event to wait for
-        await asyncio.sleep(0.01)
-    yield listener.getsockname()[1]
-    server.force_exit = server.should_exit = True
-    await running
-    listener.close()
+    async with serving(answer, http=Hurried) as url:
+        yield urlsplit(url).port or 0
 
 
 async def talk(port: int, first: bytes, then: bytes = b"", every_s: float = 0.1) -> bytes:

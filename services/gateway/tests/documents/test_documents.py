@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.documents.shelf import FRESH_S, Shelf
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 pytestmark = pytest.mark.db
 

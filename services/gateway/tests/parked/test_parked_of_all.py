@@ -13,7 +13,7 @@ from plantkit.ids import new_id
 from plantkit.messaging.parking import Parking
 from plantkit.messaging.records import Poison
 from plantkit.testing.database import TestDatabase
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 pytestmark = pytest.mark.db
 PARKED = "/api/v1/parked"

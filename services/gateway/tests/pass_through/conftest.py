@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 PIECES = 40
 

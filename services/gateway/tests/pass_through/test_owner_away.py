@@ -6,13 +6,15 @@ import struct
 import threading
 from contextlib import suppress
 
+import httpx
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 
 from gateway.pass_through.errors import OwnerAway
 from gateway.pass_through.upstream import Upstreams
 from plantkit.ids import new_id
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 from .conftest import owner
 
@@ -101,3 +103,37 @@ async def test_an_owner_that_talks_nonsense_is_503(admin, port):
 
     async with await asyncio.start_server(nonsense, "127.0.0.1", port):
         assert (await admin.get("/api/v1/items")).status_code == 503
+
+
+def breaking_off(after: bytes):
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" + after)
+        await writer.drain()
+        writer.close()
+
+    return break_off
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 100\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"])
+async def test_an_owner_that_breaks_off_before_its_first_byte_is_503(admin, port, framing):
+    async with await asyncio.start_server(breaking_off(framing), "127.0.0.1", port):
+        answer = await admin.get("/api/v1/items")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "service.away")
+
+
+@pytest.mark.parametrize(
+    "sent", [b'content-length: 100\r\n\r\n{"items": [', b'transfer-encoding: chunked\r\n\r\nb\r\n{"items": [\r\n']
+)
+async def test_an_answer_that_its_owner_broke_off_is_never_taken_for_the_whole(app, admin, port, sent):
+    async with (
+        serving(app) as door,
+        httpx.AsyncClient(base_url=door, headers=admin.headers) as caller,
+        await asyncio.start_server(breaking_off(sent), "127.0.0.1", port),
+    ):
+        with capture_logs() as said, pytest.raises(httpx.TransportError):
+            await caller.get("/api/v1/items")
+
+    told = [line["event"] for line in said if line["event"] != "stream.broker_away" and line["log_level"] != "info"]
+    assert told == ["http.cut_off"]

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 from .conftest import PIECES
 

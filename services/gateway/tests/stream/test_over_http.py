@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 
 from plantkit.ids import new_id
 from plantkit.messaging.provision import ensure_topics
+from plantkit.testing.serving import serving
 from services.gateway.tests.conftest import credentials, new_user
-from services.gateway.tests.serving import serving
 
 pytestmark = [pytest.mark.db, pytest.mark.broker]
 PATH = "/api/v1/events/stream"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from plantkit.ids import new_id
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 from .conftest import CSV
 

@@ -9,7 +9,7 @@ import pytest
 
 from plantkit.http.patience import PatientProtocol
 from plantkit.ids import new_id
-from services.gateway.tests.serving import serving
+from plantkit.testing.serving import serving
 
 from .conftest import CSV, MOST
 from .test_handing_in import form

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from plantkit.db.tx import Origin
+from plantkit.http.cut_off import cut_off
 from plantkit.ids import new_id
 from plantkit.observability import logs
 from plantkit.observability.metrics import REQUEST_SECONDS, REQUESTS
@@ -37,6 +38,9 @@ class RequestScope:
         started = time.perf_counter()
         try:
             await self.app(scope, receive, answered)
+        except RuntimeError as failed:
+            if not await cut_off(scope, receive, failed):
+                raise
         finally:
             _account(scope, answered.status, time.perf_counter() - started)
 

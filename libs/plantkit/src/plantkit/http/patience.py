@@ -7,6 +7,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from plantkit.http.cut_off import EXTENSION
+
 CHUNKED_BYTES = 64 * 1024 * 1024
 """What a body of undeclared length is assumed to have."""
 
@@ -29,6 +31,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort}}
         self._header_bytes, self._body_bytes = 0, CHUNKED_BYTES
         self._expect_within(self.headers_s)
 

@@ -56,6 +56,9 @@ _FIELD_CODES: Mapping[str, str] = {
     "int_parsing_size": "field.range",
 }
 _RANGE = ("greater_than", "less_than", "too_long", "too_short", "decimal_max", "decimal_whole", "multiple_of", "finite")
+_AWAY = (*ENDED_SESSION, ConnectionError)
+ANSWERED = (DomainError, *_AWAY, *TOO_BUSY)
+"""Failures that a request may meet through no bug of ours; each has a document that says so."""
 log = logs.get(__name__)
 
 
@@ -64,7 +67,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _domain_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _framework_error)
-    for lost in (*ENDED_SESSION, ConnectionError):
+    for lost in _AWAY:
         app.add_exception_handler(lost, _database_away)
     for busy in TOO_BUSY:
         app.add_exception_handler(busy, _database_busy)

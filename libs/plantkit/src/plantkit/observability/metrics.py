@@ -10,6 +10,7 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 REFUSALS = Counter("takt_refusals_total", "Requests refused, by error code", ["code"])
+CUT_OFF = Counter("takt_http_cut_off_total", "Answers that were begun and could not be finished", ["error"])
 IDEMPOTENCY_REPLAYS = Counter("takt_idempotency_replays_total", "Requests answered with a stored answer")
 COMMAND_RETRIES = Counter(
     "takt_command_retries_total", "Commands run again because others changed the same rows", ["reason"]

@@ -97,20 +97,25 @@ def _framing(body: Body, length: int | None) -> list[Header]:
 
 async def _carry_home(owner: str, answer: httpcore.Response, receive: Receive, send: Send) -> None:
     headers = homeward(answer.headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    copying = _copy(owner, answer, {"type": "http.response.start", "status": answer.status, "headers": headers}, send)
     if any(name == b"content-length" for name, _ in headers):
-        await _copy(owner, answer, send)
+        await copying
     else:
-        await _while_listening(_copy(owner, answer, send), receive)
+        await _while_listening(copying, receive)
 
 
-async def _copy(owner: str, answer: httpcore.Response, send: Send) -> None:
+async def _copy(owner: str, answer: httpcore.Response, start: Message, send: Send) -> None:
+    """The head goes out with the first bytes of the body: an owner that breaks off before them can be refused for."""
+    held = [start]
     try:
         async for chunk in answer.aiter_stream():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            for message in (*held, {"type": "http.response.body", "body": chunk, "more_body": True}):
+                await send(message)
+            held = []
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as broken:
         raise OwnerAway(owner) from broken
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    for message in (*held, {"type": "http.response.body", "body": b"", "more_body": False}):
+        await send(message)
 
 
 async def _while_listening(work: Awaitable[None], receive: Receive) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import uvicorn
 
+from plantkit.http.patience import PatientProtocol
+
 
 @asynccontextmanager
-async def serving(app: Any, port: int = 0, http: Any = "auto") -> AsyncIterator[str]:
-    """`app` on a real port, by this protocol; its base URL."""
+async def serving(app: Any, port: int = 0, http: type[PatientProtocol] = PatientProtocol) -> AsyncIterator[str]:
+    """`app` on a real port, as services serve; its base URL."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
