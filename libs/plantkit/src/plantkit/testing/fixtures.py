@@ -3,10 +3,11 @@
 Commits are real, in a copy of a migrated template database that lives as long as the test module.
 """
 
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import cache
 from secrets import token_hex, token_urlsafe
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
@@ -66,6 +67,12 @@ class Signer:
         return {"authorization": f"Bearer {self.token(*roles, user=user)}"}
 
 
+@cache
+def _objects() -> TemporaryDirectory[str]:
+    """Where the services of this process keep files. It goes when the process ends."""
+    return TemporaryDirectory(prefix="takt-objects-")
+
+
 def settings_for(service: Service, database: TestDatabase, **changes: Any) -> ServiceSettings:
     """Settings of a service under test: its own database, nothing else running."""
     given: dict[str, Any] = {
@@ -79,7 +86,7 @@ def settings_for(service: Service, database: TestDatabase, **changes: Any) -> Se
         "consistency_secret": CONSISTENCY_SECRET,
         "audit_key": AUDIT_KEY,
         "loops": frozenset({Loop.API}),
-        "storage_url": f"file://{tempfile.gettempdir()}/takt-objects-{new_id()}",
+        "storage_url": f"file://{_objects().name}/{new_id()}",
         **changes,
     }
     return service.settings(**given)
