@@ -23,7 +23,7 @@ from plantkit.db.constraints import explain
 from plantkit.db.engine import FAILED, LOST_CONNECTION, TOO_BUSY
 from plantkit.db.holds import unknown
 from plantkit.db.row import Aggregate, Values
-from plantkit.db.tx import Origin, Tx
+from plantkit.db.tx import Origin, Overtaken, Tx
 from plantkit.db.writer import Writes
 from plantkit.errors import Busy, DomainError, IdempotencyInProgress, IdempotencyKeyReused, Stale, Unavailable
 from plantkit.http.consistency import HEADER as CONSISTENCY_HEADER
@@ -38,11 +38,7 @@ View = Callable[[Any], Answer]
 _ATTEMPTS = 3
 
 
-class _Overtaken(Exception):
-    """A row that was claimed without a lock had changed meanwhile, or a missing one was made; nothing was written."""
-
-
-_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, _Overtaken)
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, Overtaken)
 
 
 class _Replay(Exception):
@@ -89,7 +85,7 @@ class Runner:
             try:
                 return await self._once(handler, command, view, first_try=attempt == 1)
             except _AGAIN as met:
-                COMMAND_RETRIES.labels(type(met).__name__.strip("_").removesuffix("Error")).inc()
+                COMMAND_RETRIES.labels(type(met).__name__.removesuffix("Error")).inc()
                 if attempt == _ATTEMPTS:
                     raise Busy("Other commands kept changing the same rows.") from None
             except asyncpg.UniqueViolationError as taken:
@@ -121,7 +117,7 @@ class Runner:
             except asyncpg.UniqueViolationError as taken:
                 await _roll_back(tx)
                 if tx.has_met(taken):
-                    raise _Overtaken from None
+                    raise Overtaken from None
                 raise
             except BaseException:
                 await _roll_back(tx)
@@ -163,12 +159,12 @@ class Runner:
             if outcome["status"] is not None:
                 raise _Replay(self._known(Answer.of(outcome)))
         if not writes.all_kept(outcome):
-            raise _Overtaken
+            raise Overtaken
         if missing := writes.not_held(outcome):
             raise unknown(missing)
         if outcome["changed"] != writes.changed_rows:
             if tx.has_claimed:
-                raise _Overtaken
+                raise Overtaken
             raise Stale("It was changed by somebody else in the meantime.")
 
     def _known(self, answer: Answer) -> Answer:

@@ -20,6 +20,7 @@ from .conftest import Act, Plan, at, key
 pytestmark = pytest.mark.db
 Make = Callable[..., Awaitable[str]]
 _NUMBERS = count(1)
+_WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -94,6 +95,43 @@ async def test_what_is_at_one_operation_is_refused_at_another_which_is_named(
 
     assert (refused.status_code, refused.json()["code"]) == (409, "timer.elsewhere-already")
     assert _subject(here) in refused.json()["detail"]
+
+
+async def somebody_waits(connection: asyncpg.Connection) -> None:
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(_WAITING):  # noqa: ASYNC110 - a database tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def _opened(operation: dict[str, Any], act: Act, asset: Make) -> str:
+    """The id of a timer at an operation that runs now."""
+    await act(operation, "start")
+    opened = await act(operation, "timers", kind="machine", machine=await asset("machines"))
+    return str(opened.json()["timer"]["id"])
+
+
+@pytest.mark.parametrize(("verb", "is_running"), [("start", False), ("timers", True), ("stop", True), ("hold", True)])
+async def test_who_waits_for_an_operation_keeps_nobody_from_its_machine_and_its_timers(
+    verb: str, is_running: bool, database: TestDatabase, plan: Plan, act: Act, asset: Make
+) -> None:
+    """Or two commands that want both would wait for each other, each holding what the other lacks."""
+    operation, machine = await plan(), await asset("machines")
+    runs = [await _opened(operation, act, asset)] if is_running else []
+    path = f"timers/{runs[0]}/stop" if verb == "stop" else verb
+    bodies = {
+        "start": {"machine": machine},
+        "timers": {"kind": "machine", "machine": machine},
+        "hold": {"kind": "own", "reason": "broken tool"},
+    }
+    async with database.connect() as holder, database.connect() as other:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM operations WHERE order_no = $1 FOR UPDATE", operation["order_no"])
+            acting = asyncio.ensure_future(act(operation, path, **bodies.get(verb, {})))
+            await somebody_waits(other)
+            await other.execute("SELECT FROM machines FOR UPDATE NOWAIT")
+            await other.execute("SELECT FROM timers FOR UPDATE NOWAIT")
+
+        assert (await acting).status_code == 200
 
 
 async def test_of_twenty_parallel_timers_of_one_machine_one_is_opened(

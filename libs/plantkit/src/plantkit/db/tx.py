@@ -29,6 +29,10 @@ Beside = tuple[Label[Any], ...]
 """Scalar subqueries that belong to a row as it is read."""
 
 
+class Overtaken(Exception):
+    """A row that was claimed without a lock had changed meanwhile, or a missing one was made; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a command came from, for events, audit entries and logs. `asked` is the request's method and path."""
@@ -136,6 +140,16 @@ class Tx:
         if record is None:
             raise _not_found(entity, key)
         return self._read(entity, record), self._seen(record)
+
+    async def secure(self, row: Aggregate) -> None:
+        """Lock a claimed row before rows that others lock too: who takes several takes them in one order, or two
+        commands wait for each other until the database ends one. Raises Overtaken, and the runner tries again.
+        """
+        await self.begin()
+        if self.has_claimed:
+            held = await self.fetch(_unchanged(type(row)), id=row.id, version=row.base_version)
+            if not held:
+                raise Overtaken
 
     async def fetch(self, statement: Compiled | ClauseElement, **given: Any) -> Sequence[asyncpg.Record]:
         """Records of any statement. Statements on a hot path are compiled once, at import."""
@@ -251,3 +265,10 @@ def _by_key(entity: type[Row], given: tuple[tuple[str, bool], ...], lock: bool, 
     met = (columns[name].is_(None) if null else columns[name] == bindparam(name) for name, null in given)
     query = select(*columns.values(), *beside).where(*met)
     return compile_statement(query.with_for_update() if lock else query)
+
+
+@cache
+def _unchanged(entity: type[Aggregate]) -> Compiled:
+    """The lock of a row, if it still has the version that was read."""
+    met = (entity.id == bindparam("id"), entity.version == bindparam("version"))
+    return compile_statement(select(entity.id).where(*met).with_for_update(key_share=True))

@@ -1,7 +1,8 @@
 """Timers: who and what is at an operation, and since when. A machine or a person is at one place at a time.
 
 Machines and employees are read by their tables' names: the catalog that keeps them is another slice. Each is locked
-before it is asked about, the machine first, so of two who want one the second sees where the first has put it.
+before it is asked about, the operation first, then the machine, so of two who want one the second sees where the first
+has put it.
 """
 
 from collections.abc import Sequence
@@ -147,6 +148,7 @@ async def open_timer(tx: Tx, operation: Operation, wanted: Wanted) -> Timer:
     Raises UnknownReference, ElsewhereAlready naming the place, and what `require_qualified` raises.
     """
     operation.require_running()
+    await tx.secure(operation)
     machine = await _machine(tx, wanted.machine)
     employee = await _employee(tx, operation, wanted.employee)
     begins = max(one.free_from for one in (machine, employee) if one is not None)
@@ -177,6 +179,7 @@ async def stop_timer(tx: Tx, operation: Operation, id_: UUID) -> None:
 
 async def _close(tx: Tx, operation: Operation, running: Sequence[asyncpg.Record]) -> None:
     by = tx.principal.id
+    await tx.secure(operation)
     await tx.execute(_END, ids=[one["id"] for one in running], now=tx.now, by=by)
     for one in running:
         timer = Timer.model_validate({**dict(one), "ended_at": max(tx.now, one["started_at"]), "ended_by": by})
@@ -200,7 +203,6 @@ async def _employee(tx: Tx, operation: Operation, code: str | None) -> _Free | N
 
 async def _known(tx: Tx, statement: Compiled, asset: str, code: str) -> asyncpg.Record:
     """The asset, locked until the command has ended. Raises UnknownReference."""
-    await tx.begin()
     found = await tx.fetch(statement, code=code)
     if not found:
         raise at_field(asset, UnknownReference, f"There is no {asset} {code}.", "field.unknown-reference")
