@@ -1,6 +1,7 @@
 """One command, one transaction: what is refused, lost or raced leaves nothing, and the pool survives it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from operations.catalog.workplaces import WorkplaceRow
 from plantkit.auth.principal import SYSTEM
 from plantkit.context import Context
-from plantkit.db.engine import Database
+from plantkit.db.engine import Database, compile_statement
 from plantkit.db.tx import Origin, Tx
 from plantkit.errors import AlreadyExists, Busy, DomainError, Invalid, Stale, TooLargeEvent, Unavailable, every_error
 from plantkit.idempotency import Keyed
@@ -23,6 +25,8 @@ from plantkit.service import Service
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.fixtures import settings_for
 from takt_contracts.operations.workplaces import WorkplaceChanged
+
+_ONE = compile_statement(text("SELECT 1"))
 
 
 @pytest.fixture
@@ -177,6 +181,31 @@ async def test_an_exhausted_pool_is_unavailable_and_recovers_at_once(small: Data
 
     async with small.connection() as connection:
         assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_callers_who_want_one_connection_have_it_in_turn(small: Database) -> None:
+    """Who gives one back and asks again comes last: the others have waited."""
+    turns = Counter[int]()
+
+    async def ask(caller: int) -> None:
+        while turns.total() < 300:
+            async with small.connection() as connection:
+                turns[caller] += await connection.fetchval("SELECT 1")
+
+    await asyncio.gather(*(ask(caller) for caller in range(6)))
+
+    assert max(turns.values()) - min(turns[caller] for caller in range(6)) <= 1
+
+
+async def test_a_caller_who_gave_up_waiting_keeps_nobody_waiting(small: Database) -> None:
+    async with small.connection():
+        waiting = [asyncio.ensure_future(small.fetch(_ONE)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        waiting[0].cancel()
+        waiting[2].cancel()
+
+    assert [tuple(row) for row in await waiting[1]] == [(1,)]
+    assert [tuple(row) for row in await small.fetch(_ONE)] == [(1,)]
 
 
 async def test_a_connection_that_the_server_ended_is_replaced(small: Database, postgres_server: str) -> None:

@@ -3,6 +3,7 @@
 Going through asyncpg itself is worth several times the commands per second (docs/adr/0001).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -65,10 +66,33 @@ class Database:
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.engine = _engine(settings)
+        self._turns = asyncio.Semaphore(settings.db_pool_size + settings.db_pool_overflow)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """A pooled asyncpg connection outside any transaction. Raises Unavailable when none is to be had."""
+        """A pooled asyncpg connection outside any transaction, first come, first served: the pool by itself serves
+        whoever happens to ask when one comes back, and who waits may wait for ever. Raises Unavailable when none is
+        to be had.
+        """
+        await self._take_turn()
+        try:
+            async with self._pooled() as driver:
+                yield driver
+        finally:
+            self._turns.release()
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self.settings.db_pool_wait_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise self._none_free() from None
+
+    def _none_free(self) -> Unavailable:
+        return Unavailable(f"No database connection was free within {self.settings.db_pool_wait_s:g} s.")
+
+    @asynccontextmanager
+    async def _pooled(self) -> AsyncIterator[asyncpg.Connection]:
         pooled = await self._checkout()
         driver = cast("asyncpg.Connection", pooled.driver_connection)
         try:
@@ -94,8 +118,7 @@ class Database:
             try:
                 pooled = await self.engine.raw_connection()
             except PoolTimeout:
-                waited = self.settings.db_pool_wait_s
-                raise Unavailable(f"No database connection was free within {waited:g} s.") from None
+                raise self._none_free() from None
             except (*FAILED, DBAPIError, EmulatedDBAPIException) as away:
                 raise Unavailable("The database cannot be reached at the moment.") from away
             try:
