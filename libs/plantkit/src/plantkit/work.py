@@ -63,18 +63,20 @@ class Fenced(Exception):
     """The work is somebody else's by now, or over; nothing may be written for it."""
 
 
+# The choice is a value, which PostgreSQL computes once. As a table to join with it is computed for each row that it is
+# compared to, whenever the plan is so, and a choice that locks gives the next row each time: all work was claimed.
 _CLAIM = """
-UPDATE {table} w
-SET owner = $1, epoch = w.epoch + 1, attempts = w.attempts + 1,
+UPDATE {table}
+SET owner = $1, epoch = epoch + 1, attempts = attempts + 1,
     lease_until = clock_timestamp() + make_interval(secs => $2)
-FROM (
+WHERE id = (
     SELECT q.id FROM {table} q
     WHERE q.finished_at IS NULL AND q.not_before <= clock_timestamp() AND q.lane <> ALL($3::text[])
       AND (q.lease_until IS NULL OR q.lease_until < clock_timestamp())
     ORDER BY (SELECT count(*) FROM {table} r
               WHERE r.lane = q.lane AND r.finished_at IS NULL AND r.lease_until >= clock_timestamp()), q.id
-    LIMIT 1 FOR UPDATE OF q SKIP LOCKED) AS next
-WHERE w.id = next.id RETURNING w.id, w.lane, w.epoch, w.attempts
+    LIMIT 1 FOR UPDATE OF q SKIP LOCKED)
+RETURNING id, lane, epoch, attempts
 """
 _RENEW = """
 UPDATE {table} SET lease_until = clock_timestamp() + make_interval(secs => $3)

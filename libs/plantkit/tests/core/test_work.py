@@ -139,6 +139,15 @@ async def test_many_hands_never_claim_the_same_work(db, desk):
     assert len(ids) == len(set(ids)) == 10
 
 
+async def test_a_claim_takes_one_also_when_the_table_was_last_measured_with_one_in_it(db, desk):
+    """A statement that a plan for one row computes again for each row there is would claim all ten (see `_CLAIM`)."""
+    await add(db, "a")
+    await run(db, "VACUUM ANALYZE chores")
+    await add(db, *"bcabcabca")
+    claims = [await desk.claim() for _ in range(11)]
+    assert [lease is not None for lease in claims] == [True] * 10 + [False]
+
+
 async def test_work_whose_holder_died_is_taken_over_and_the_dead_one_is_fenced(db, desk):
     await add(db, "a")
     first = await claimed(desk)

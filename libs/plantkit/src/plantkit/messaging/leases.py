@@ -38,12 +38,14 @@ _LIVING = """
 SELECT count(*) AS living, (SELECT count(*) FROM relay_slots WHERE owner = $2) AS replayed
 FROM relay_members WHERE seen_at > clock_timestamp() - make_interval(secs => $1)
 """
+# The choice is an array, which is computed once; as a table to join with it may be computed for each row (see `work`).
 _TAKE = """
-UPDATE relay_slots s
-SET owner = $1, epoch = s.epoch + 1, expires_at = clock_timestamp() + make_interval(secs => $2)
-FROM (SELECT slot FROM relay_slots WHERE owner IS NULL OR expires_at < clock_timestamp()
-      ORDER BY slot LIMIT $3 FOR UPDATE SKIP LOCKED) AS free
-WHERE s.slot = free.slot RETURNING s.slot, s.epoch
+UPDATE relay_slots
+SET owner = $1, epoch = epoch + 1, expires_at = clock_timestamp() + make_interval(secs => $2)
+WHERE slot = ANY(ARRAY(
+    SELECT slot FROM relay_slots WHERE owner IS NULL OR expires_at < clock_timestamp()
+    ORDER BY slot LIMIT $3 FOR UPDATE SKIP LOCKED))
+RETURNING slot, epoch
 """
 _GIVE = """
 UPDATE relay_slots SET owner = NULL, expires_at = '-infinity' WHERE owner = $1 AND slot = ANY($2::smallint[])
