@@ -5,11 +5,14 @@ import logging
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from plantkit.messaging import broken
 from plantkit.settings import ServiceSettings
 
+broken.mend(AIOKafkaConnection)
 BATCH_BYTES = 262_144
 _START_S = 2.0
 _quiet = logging.getLogger("plantkit.messaging.faststream")  # FastStream's own logger writes lines that are not JSON
