@@ -1,10 +1,12 @@
 """The relay against the real broker: what arrives, and what holds back its own aggregate only."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.partitioner import murmur2
 
@@ -16,11 +18,13 @@ from libs.plantkit.tests.messaging.support import (
     ticked,
     whole_topic,
 )
+from plantkit.messaging.broker import connect_producer
+from plantkit.messaging.handed import Handed
 from plantkit.messaging.metrics import KAFKA_UP, OUTBOX_BLOCKED, OUTBOX_OLDEST_AGE, OUTBOX_PENDING, PRODUCE_ERRORS
 from plantkit.messaging.producing import SecondClient
 from plantkit.messaging.provision import WrongTopic, ensure_topics
 from plantkit.messaging.publisher import KafkaPublisher
-from plantkit.messaging.relay import Pace, Relay
+from plantkit.messaging.relay import Pace, Relay, Strategies
 from plantkit.messaging.upkeep import measure_outbox, tidy
 from takt_contracts.catalog import topic_of
 
@@ -28,8 +32,8 @@ pytestmark = [pytest.mark.db, pytest.mark.broker]
 
 
 @asynccontextmanager
-async def relaying(machinery: Machinery, pace: Pace) -> AsyncIterator[Relay]:
-    relay = Relay(machinery.settings, machinery.context.wake, pace=pace)
+async def relaying(machinery: Machinery, pace: Pace, strategies: Strategies | None = None) -> AsyncIterator[Relay]:
+    relay = Relay(machinery.settings, machinery.context.wake, pace=pace, strategies=strategies)
     running = asyncio.create_task(relay.run())
     try:
         yield relay
@@ -256,6 +260,56 @@ async def test_a_publisher_that_has_nothing_to_tell_sees_the_broker_go_and_come(
     broker.is_away = False
     await eventually(lambda: up._value.get() == 1)
     await publisher.close()
+
+
+async def test_a_client_that_stands_still_beside_a_broker_that_answers_is_replaced(machinery, event, eventually):
+    """Its own sender has ended: it takes batches, and that is all it does."""
+    made = 0
+
+    async def connect(*, idempotent: bool) -> AIOKafkaProducer:
+        nonlocal made
+        made += 1
+        producer = await connect_producer(machinery.settings, idempotent=idempotent)
+        if made == 1:
+            producer._sender.sender_task.cancel()
+        return producer
+
+    async def publisher(*_: object) -> KafkaPublisher:
+        return await KafkaPublisher.open(connect, "machinery", look_every_s=0.1, still_s=1.0)
+
+    async with machinery.connect() as connection:
+        await commit(connection, [outbox_row(event, "C-1", version) for version in (1, 2, 3)])
+    async with relaying(machinery, Pace(longest_pause_s=0.2), Strategies(publisher=publisher)):
+
+        async def drained() -> bool:
+            return not await waiting(machinery)
+
+        await eventually(drained, within_s=20)
+    assert made == 2
+    assert first_seen(await whole_topic(machinery.settings.kafka_bootstrap, event.topic)) == {"C-1": [1, 2, 3]}
+
+
+async def test_who_waits_for_an_absent_broker_waits_on_and_a_little_when_it_is_back():
+    handed, ended = Handed(0.2), list[float]()
+
+    async def waits() -> None:
+        with suppress(TimeoutError):
+            async with handed.one():
+                await asyncio.Event().wait()
+        ended.append(time.monotonic())
+
+    async def look_for(seconds: float, answers: bool) -> None:
+        for _ in range(round(seconds / 0.01)):
+            handed.look(answers)
+            await asyncio.sleep(0.01)
+
+    waiter = asyncio.create_task(waits())
+    await look_for(0.5, False)
+    back_at = time.monotonic()
+    assert ended == []
+    await look_for(0.5, True)
+    await waiter
+    assert ended[0] - back_at >= 0.2
 
 
 async def test_a_publisher_that_cannot_learn_its_topics_leaves_nothing_running():

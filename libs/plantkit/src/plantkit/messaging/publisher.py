@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from plantkit import crash
+from plantkit.messaging.handed import Handed
 from plantkit.messaging.metrics import KAFKA_UP, PRODUCE_ERRORS
 from plantkit.messaging.outbox import ROW, Outcome, aggregate_of
 from plantkit.messaging.partitions import partition_of
@@ -32,6 +33,7 @@ _LANES_END_S = 3.0
 _LEARN_EVERY_S = 1.0
 _PATIENCE_S = 3.0
 _LOOK_EVERY_S = 5.0
+_STILL_S = 60.0
 
 
 class Ticket:
@@ -106,11 +108,13 @@ class KafkaPublisher:
         *,
         one_by_one: bool = False,
         look_every_s: float = _LOOK_EVERY_S,
+        still_s: float = _STILL_S,
     ) -> None:
         self._producer = producer
         self._service = service
         self._second = second
         self._one_by_one = one_by_one
+        self._handed = Handed(still_s)
         self._watching = asyncio.create_task(self._watch(look_every_s))
         self._topics: dict[str, int] = {}
         self._lanes: dict[tuple[str, int], _Lane] = {}
@@ -198,11 +202,12 @@ class KafkaPublisher:
 
     async def _deliver(self, lane: _Lane, batch: _Batch) -> None:
         try:
-            client = await self._second.client() if batch.was_refused else self._producer
-            acknowledged = await client.send_batch(batch.builder, lane.topic, partition=lane.partition)
-            crash.point("relay.after_send_before_ack")
-            with self._patience():
-                await acknowledged
+            async with self._handed.one():
+                client = await self._second.client() if batch.was_refused else self._producer
+                acknowledged = await client.send_batch(batch.builder, lane.topic, partition=lane.partition)
+                crash.point("relay.after_send_before_ack")
+                with self._patience():
+                    await acknowledged
         except (KafkaError, AssertionError, OSError) as refused:  # the client asserts that a partition exists
             PRODUCE_ERRORS.labels(self._service, type(refused).__name__).inc()
             self._note(refused, batch)
@@ -230,16 +235,20 @@ class KafkaPublisher:
             told.cancel()
 
     async def _watch(self, every_s: float) -> None:
-        """Who has nothing to tell would not notice that the broker is away."""
+        """Who has nothing to tell would not notice that the broker is away, nor who waits that it is there."""
         while True:
             await asyncio.sleep(every_s)
-            try:
-                async with asyncio.timeout(_PATIENCE_S):
-                    await self._producer.client.fetch_all_metadata()
-            except (KafkaError, OSError, TimeoutError):
-                KAFKA_UP.labels(self._service).set(0)
-            else:
-                KAFKA_UP.labels(self._service).set(1)
+            answers = await self._broker_answers()
+            KAFKA_UP.labels(self._service).set(answers)
+            self._handed.look(answers)
+
+    async def _broker_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        return True
 
     async def _learn_topics(self) -> None:
         known = await self._producer.client.fetch_all_metadata()
@@ -261,6 +270,8 @@ class KafkaPublisher:
 def _failure(refused: Exception, rows: int) -> KafkaError:
     if isinstance(refused, MessageSizeTooLargeError) and rows > 1:
         return BatchTooLarge(*refused.args)
+    if isinstance(refused, TimeoutError):
+        return PublishingFailed("The broker answers, and the client hands nothing over to it.")
     return refused if isinstance(refused, KafkaError) else PublishingFailed(repr(refused))
 
 
