@@ -14,8 +14,8 @@ from joserfc.jwk import OKPKey
 
 from bench.machine import Child, database_url, make_database, migrate_schemas, role_url, served
 from takt.embedded.kafka import Kafka
+from takt.embedded.ports import own_port
 from takt.embedded.postgres import Postgres
-from takt.embedded.process import free_port
 
 TARGETS = 64  # operations that are reported on in turn: more than connections, so that few wait for a row
 ORDERS = 1000  # orders that gain operations in turn: so many that each has no more than a plant's have
@@ -98,10 +98,10 @@ def started(postgres: Postgres, kafka: Kafka) -> Iterator[Field]:
         make_database(postgres, name, "operations", "gateway")
         migrate_schemas(postgres, name, "operations", "gateway")
     make_database(postgres, "peer")
-    told = Stack(postgres, kafka.bootstrap, free_port(), free_port(), token_urlsafe(32))
+    told = Stack(postgres, kafka.bootstrap, own_port(), own_port(), token_urlsafe(32))
     with ExitStack() as stack:
         plain = stack.enter_context(operations(told, PLAIN, "api", told.operations_port))
-        relayed = stack.enter_context(operations(told, _RELAYED, "api,relay,consumers", free_port()))
+        relayed = stack.enter_context(operations(told, _RELAYED, "api,relay,consumers", own_port()))
         front = stack.enter_context(gateway(told))
         peer = stack.enter_context(_peer(postgres))
         ours: dict[str, Any] = {"prefix": "/api/v1", "door": front.url}
@@ -130,7 +130,7 @@ def gateway(told: Stack) -> Any:
 
 
 def _peer(postgres: Postgres) -> Any:
-    port = free_port()
+    port = own_port()
     url = database_url(postgres, "peer").replace("postgresql://", "postgresql+psycopg2://")
     variables = {"PEER_DATABASE_URL": url, "PEER_PORT": str(port)}
     return served("peer", ["-m", "bench.peer"], variables, port, "/ready")

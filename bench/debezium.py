@@ -19,8 +19,8 @@ from urllib.error import URLError
 from bench.machine import PASSWORD, Child
 from takt.embedded.artifacts import fetch, listed
 from takt.embedded.kafka import java
+from takt.embedded.ports import own_port
 from takt.embedded.postgres import Postgres
-from takt.embedded.process import free_port
 
 TABLE = "operations.debezium_outbox"
 HEADERS = (
@@ -50,7 +50,7 @@ _MAIN = "org.apache.kafka.connect.cli.ConnectStandalone"
 @contextmanager
 def worker(postgres: Postgres, database: str, bootstrap: str) -> Iterator[Child]:
     """Yields when the connector reads the write-ahead log. Its slot and offsets go with it."""
-    port = free_port()
+    port = own_port()
     with tempfile.TemporaryDirectory(prefix="takt-bench-connect-") as home:
         folder = Path(home)
         files = [

@@ -35,8 +35,8 @@ from bench.pages import ask
 from bench.report import Claim, Round, Verdict, judge
 from operations.production.planning import OPERATIONS
 from plantkit.http.paging import cursor_for, places
+from takt.embedded.ports import own_port
 from takt.embedded.postgres import Postgres
-from takt.embedded.process import free_port
 
 MOST_TIMES, MUST_MS = 1.5, 50.0
 _PAGE, _CLIENTS = 100, 2
@@ -131,8 +131,8 @@ def _claims() -> Iterator[Claim]:
 
 @contextmanager
 def _started(postgres: Postgres) -> Iterator[tuple[Stack, Contestant, Contestant]]:
-    told = Stack(postgres, "127.0.0.1:1", free_port(), free_port(), token_urlsafe(32))
-    port = free_port()
+    told = Stack(postgres, "127.0.0.1:1", own_port(), own_port(), token_urlsafe(32))
+    port = own_port()
     url = database_url(postgres, PLAIN).replace("postgresql://", "postgresql+psycopg2://")
     variables = {"PEER_DATABASE_URL": url, "PEER_PORT": str(port)}
     with ExitStack() as stack:

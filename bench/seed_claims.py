@@ -17,8 +17,8 @@ import asyncpg
 from bench.machine import Child, cpu_s, database_server, database_url, family_peak_mib, make_database, peak_mib, served
 from bench.pages import ask
 from bench.report import Claim, Round, Verdict, judge
+from takt.embedded.ports import own_port
 from takt.embedded.postgres import Postgres
-from takt.embedded.process import free_port
 
 LINES_OF_ORDER, ORDERS_OF_CUSTOMER, ITEMS, _CLIENTS = 5, 100, 500, 64
 _DATABASE = "seed_claims"
@@ -104,7 +104,7 @@ def _served(postgres: Postgres) -> Iterator[dict[tuple[str, int], Child]]:
     with ExitStack() as stack:
         servers = {}
         for schema, pool in dict.fromkeys((build.schema, build.pool) for build in BUILDS):
-            port = free_port()
+            port = own_port()
             told = {"PEER_DATABASE_URL": url, "PEER_PORT": str(port), "PEER_SCHEMA": schema, "PEER_POOL": str(pool)}
             argv = ["-m", "bench.seed_claims_peer"]
             servers[schema, pool] = stack.enter_context(served(f"{schema}-{pool}", argv, told, port, "/ready"))

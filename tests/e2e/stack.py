@@ -17,7 +17,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
-from takt.stack.ports import own_port
+from takt.embedded.ports import own_port
 from takt.testing import untraced
 from takt_contracts.roles import Role
 

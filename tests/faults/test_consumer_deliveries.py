@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from takt.embedded.ports import own_port
 from tests.faults.checkers.verdict import enough
 from tests.faults.harness import groups, meters, tables, ticks, topics
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import Child, free_port
+from tests.faults.harness.processes import Child
 from tests.faults.harness.reports import passes
 from tests.faults.harness.ticks import Ticks
 
@@ -24,7 +25,7 @@ SEED = 26
 
 def reader(plant: Plant, **parts: Any) -> tuple[Child, str]:
     """A consumer process, and where its metrics are."""
-    port = free_port()
+    port = own_port()
     return plant.messaging("consumers", metrics_port=port, **parts), f"http://127.0.0.1:{port}"
 
 

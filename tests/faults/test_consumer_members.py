@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from takt.embedded.ports import own_port
 from tests.faults.harness import meters, ticks
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import Child, free_port, until
+from tests.faults.harness.processes import Child, until
 from tests.faults.harness.reports import passes
 from tests.faults.harness.ticks import Ticks
 
@@ -19,7 +20,7 @@ class Member:
     """A consumer process and its metrics."""
 
     def __init__(self, plant: Plant, consumers: str | None = None) -> None:
-        port = free_port()
+        port = own_port()
         self.address = f"http://127.0.0.1:{port}"
         self.process: Child = plant.messaging("consumers", consumers=consumers, metrics_port=port)
 

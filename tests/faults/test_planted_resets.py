@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from takt.embedded.kafka import Door, Kafka
-from takt.embedded.process import free_port
+from takt.embedded.ports import own_port
 from tests.faults.checkers.verdict import Verdict
 from tests.faults.harness import tables, telling, topics
 from tests.faults.harness.plant import Plant
@@ -29,7 +29,7 @@ class Doored:
     """A broker of this module's own, whose second door leads through a link."""
 
     def __init__(self, folder: Path, proxy: Proxy) -> None:
-        inner = free_port()
+        inner = own_port()
         self.link: Link = proxy.link("kafka", inner)
         self.cluster = Kafka.start(folder / "kafka", doors=[Door("LINK", inner, self.link.port)])
 

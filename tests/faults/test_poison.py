@@ -18,13 +18,13 @@ import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import MessageSizeTooLargeError
 
+from takt.embedded.ports import own_port
 from takt_contracts.roles import Role
 from tests.faults.checkers import appends, fold
 from tests.faults.checkers.parked import Place, kept
 from tests.faults.checkers.verdict import Anomaly, Verdict, enough, judge
 from tests.faults.harness import meters, poisons, tables, ticks, topics
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import free_port
 from tests.faults.harness.reports import passes
 from tests.faults.harness.ticks import Ticks
 
@@ -194,7 +194,7 @@ async def moved(metrics: str, run: Run, lie: int) -> Verdict:
 
 
 async def test_each_poison_costs_its_key_and_a_person_restores_it(run: Run) -> None:
-    plant, port = run.plant, free_port()
+    plant, port = run.plant, own_port()
     async with tables.superuser(plant) as connection:
         await connection.execute(_CLOCK)
         await connection.execute(_BREAK.format(key=run.key(FAILS)))

@@ -12,8 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from plantkit.testing.fixtures import Signer
 from takt.embedded.kafka import Door, Kafka
-from takt.embedded.process import free_port
-from takt.stack.ports import own_port
+from takt.embedded.ports import own_port
 from tests.faults.harness import keys, topics
 from tests.faults.harness.proxy import BOTH, Link, Proxy, Way, Weather
 
@@ -177,7 +176,7 @@ async def test_a_link_works_while_the_loop_of_the_test_is_busy(proxy: Proxy, sig
 
 async def test_nobody_behind_a_link_is_a_closed_connection(proxy: Proxy) -> None:
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-        async with connected(proxy.link("nobody", free_port())) as (reader, _):
+        async with connected(proxy.link("nobody", own_port())) as (reader, _):
             await asyncio.wait_for(reader.readexactly(1), 5)
 
 

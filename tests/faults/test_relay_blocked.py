@@ -8,9 +8,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from plantkit.messaging.publisher import RECORD_LIMIT
+from takt.embedded.ports import own_port
 from tests.faults.harness import meters, tables, telling, topics
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import free_port
 from tests.faults.harness.reports import passes
 from tests.faults.harness.writers import Writers
 
@@ -91,7 +91,7 @@ async def told(plant: Plant, topic: str, key: str) -> list[int]:
 async def test_a_row_that_cannot_be_published_holds_back_its_own_aggregate_only(
     plant: Plant, writers: Writers, name: str
 ) -> None:
-    trouble, key, port = TROUBLES[name], f"{plant.name}-stuck", free_port()
+    trouble, key, port = TROUBLES[name], f"{plant.name}-stuck", own_port()
     address, topic = f"http://127.0.0.1:{port}", _absent(plant) if trouble.elsewhere else plant.topic
     await trouble.before(plant, key)
     plant.messaging("relay", retry_blocked_s=1.0, metrics_port=port)

@@ -4,10 +4,11 @@ from collections import Counter
 
 import pytest
 
+from takt.embedded.ports import own_port
 from tests.faults.checkers.verdict import enough
 from tests.faults.harness import meters, tables, telling, ticks, topics
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import KILLED, free_port, until
+from tests.faults.harness.processes import KILLED, until
 from tests.faults.harness.reports import passes
 from tests.faults.harness.ticks import Ticks
 from tests.faults.harness.writers import Writers
@@ -37,7 +38,7 @@ async def copies(plant: Plant) -> tuple[int, int]:
 
 async def test_what_a_killed_relay_tells_again_takes_effect_once(plant: Plant, writers: Writers) -> None:
     """Killed between acknowledgement and mark: its heir cannot know, and tells the page again."""
-    port, group = free_port(), Ticks(plant).group
+    port, group = own_port(), Ticks(plant).group
     plant.messaging("consumers", metrics_port=port)
     victim = plant.messaging("relay", crash="relay.after_ack_before_mark:3")
     code = await victim.ended(within_s=30)
@@ -65,7 +66,7 @@ async def test_a_relay_that_slept_between_acknowledgement_and_mark_doubles_nothi
     Both counters together say so: more than there are rows, and no more than the log holds. What was on its way when
     the sleeper was fenced is in the log and nobody counts it.
     """
-    group, reader, first, second = Ticks(plant).group, *(free_port() for _ in range(3))
+    group, reader, first, second = Ticks(plant).group, *(own_port() for _ in range(3))
     plant.messaging("consumers", metrics_port=reader)
     sleeper = plant.messaging("relay", relay=SLEEPY, metrics_port=first)
     await until(lambda: sleeper.is_stopped, 20, "the relay to fall asleep")
@@ -94,7 +95,7 @@ async def test_a_relay_that_slept_between_acknowledgement_and_mark_doubles_nothi
 
 async def test_a_stale_epoch_marks_nothing(plant: Plant, writers: Writers) -> None:
     """Whoever took the slots publishes nothing here: a row that is marked now was marked by the sleeper."""
-    port = free_port()
+    port = own_port()
     sleeper = plant.messaging("relay", relay=SLEEPY, metrics_port=port)
     await until(lambda: sleeper.is_stopped, 20, "the relay to fall asleep")
     await writers.commit(200)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import pytest
 from aiokafka import TopicPartition
 
+from takt.embedded.ports import own_port
 from tests.faults.checkers.verdict import enough
 from tests.faults.harness import judging, meters, tables
 from tests.faults.harness.plant import Plant
-from tests.faults.harness.processes import KILLED, Child, free_port, until
+from tests.faults.harness.processes import KILLED, Child, until
 from tests.faults.harness.reports import passes
 from tests.faults.harness.shop import Shop
 
@@ -39,7 +40,7 @@ async def one_of_each_killed(
 async def test_two_relays_and_three_replicas_keep_the_order_while_one_of_each_is_killed(
     plant: Plant, shop: Shop, log_ends: dict[TopicPartition, int]
 ) -> None:
-    ports = [free_port(), free_port()]
+    ports = [own_port(), own_port()]
     relays = [plant.messaging("relay", metrics_port=port) for port in ports]
     replicas = [plant.service("api") for _ in range(3)]
     await shop.open(replicas[0][1])

@@ -1,5 +1,7 @@
+import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from takt.embedded.kafka import Kafka
+from takt.embedded.ports import own_port
+from takt.errors import StackError
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 TOPIC = TopicPartition("takt.test", 0)
@@ -22,14 +26,15 @@ async def tell(cluster: Kafka, *values: bytes, replicas: int = 1) -> None:
             await producer.send_and_wait(TOPIC.topic, value)
 
 
-async def heard(cluster: Kafka) -> list[bytes]:
+async def heard(cluster: Kafka, count: int = 1) -> list[bytes]:
+    """The first `count` values. A leader that is new shows its records one by one, as its followers confirm them."""
     consumer = AIOKafkaConsumer(bootstrap_servers=cluster.bootstrap, auto_offset_reset="none", enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([TOPIC])
         consumer.seek(TOPIC, 0)
-        found = await consumer.getmany(TOPIC, timeout_ms=30_000)
-        return [record.value for record in found[TOPIC]]
+        async with asyncio.timeout(30):
+            return [(await consumer.getone(TOPIC)).value for _ in range(count)]
     finally:
         await consumer.stop()
 
@@ -52,6 +57,19 @@ async def test_the_log_survives_a_clean_stop_and_a_kill(tmp_path: Path) -> None:
         assert await heard(cluster) == [b"first"]
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_broker_whose_port_is_taken_says_so_and_which(tmp_path: Path, which: int) -> None:
+    ports = own_port(), own_port()
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", ports[which]))
+        somebody.listen()
+        cluster = Kafka(tmp_path / "kafka", [ports])
+        cluster.prepare()
+        cluster.spawn()
+        with pytest.raises(StackError, match=f"failed to bind to 127.0.0.1:{ports[which]}: Address already in use"):
+            cluster.wait_ready()
+
+
 @pytest.mark.long
 async def test_three_brokers_keep_the_log_when_one_is_killed(tmp_path: Path) -> None:
     with Kafka.start(tmp_path / "kafka", brokers=3) as cluster:
@@ -61,7 +79,7 @@ async def test_three_brokers_keep_the_log_when_one_is_killed(tmp_path: Path) -> 
         second.process.kill()
         second.process.wait()
 
-        assert await heard(cluster) == [b"first", b"second"]
+        assert await heard(cluster, 2) == [b"first", b"second"]
 
         cluster.restart(second)
         cluster.wait_ready()

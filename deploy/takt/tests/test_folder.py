@@ -1,16 +1,12 @@
 import json
-import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from takt.embedded.kafka import Door
 from takt.errors import StackError
 from takt.stack.folder import DataFolder, Remembered, default_path
-from takt.stack.plan import Options, refuse_production
-from takt.stack.ports import choose_port, choose_ports, doors, is_free, keep_port
+from takt.stack.plan import refuse_production
 
 
 @pytest.fixture
@@ -18,14 +14,6 @@ def folder(tmp_path: Path) -> DataFolder:
     made = DataFolder(tmp_path / "data")
     made.make()
     return made
-
-
-@pytest.fixture
-def taken() -> Iterator[int]:
-    with socket.socket() as somebody:
-        somebody.bind(("127.0.0.1", 0))
-        somebody.listen()
-        yield somebody.getsockname()[1]
 
 
 def test_secrets_are_random_kept_and_readable_by_their_owner_only(folder: DataFolder) -> None:
@@ -64,28 +52,6 @@ def test_what_the_first_start_chose_is_kept(folder: DataFolder) -> None:
         folder.remembered("south", None)
 
 
-def test_a_taken_port_that_was_asked_for_is_refused(taken: int) -> None:
-    with pytest.raises(StackError, match=f"Port {taken} is taken"):
-        choose_port(taken, None)
-
-
-def test_a_taken_port_that_was_only_remembered_is_replaced(taken: int) -> None:
-    assert choose_port(None, taken) != taken
-    assert keep_port(taken) != taken
-    assert is_free(keep_port(None))
-
-
-def test_a_cluster_of_brokers_keeps_its_ports_or_does_not_start(taken: int, tmp_path: Path) -> None:
-    options, ports = Options(tmp_path), {"controller-1": taken}
-
-    with pytest.raises(StackError, match=f"Port {taken} of the broker cluster is taken"):
-        choose_ports(Remembered("north", 3, dict(ports)), options)
-    alone = Remembered("north", 1, {"controller-0": taken})
-    choose_ports(alone, options)
-    assert alone.ports["controller-0"] != taken
-    assert len(set(alone.ports.values())) == len(alone.ports)
-
-
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
@@ -114,14 +80,3 @@ def test_a_test_stack_is_never_in_production_mode(monkeypatch: pytest.MonkeyPatc
     refuse_production(Remembered("north", 1))
     with pytest.raises(StackError, match="records cannot run in production"):
         refuse_production(Remembered("north", 1, test=True))
-
-
-def test_only_a_test_stack_has_further_doors_to_its_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TAKT_KAFKA_DOORS", "GATEWAY=20001:20002,RECORDS=20003:20004")
-    test = Remembered("north", 1, test=True)
-
-    assert doors(Remembered("north", 1)) == []
-    assert doors(test) == [Door("GATEWAY", 20001, 20002), Door("RECORDS", 20003, 20004)]
-    monkeypatch.setenv("TAKT_KAFKA_DOORS", "GATEWAY=20001")
-    with pytest.raises(StackError, match="TAKT_KAFKA_DOORS is not"):
-        doors(test)

@@ -5,7 +5,7 @@ from secrets import token_hex, token_urlsafe
 import pytest
 
 from plantkit.testing.database import copied
-from takt.embedded.process import free_port
+from takt.embedded.ports import own_port
 from takt.errors import StackError
 from takt.verify import judged
 
@@ -14,13 +14,13 @@ def settings(database: str) -> dict[str, str]:
     """The broker is away."""
     return {
         "TAKT_RECORDS_AUDIT_KEY": token_urlsafe(32),
-        "TAKT_RECORDS_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
+        "TAKT_RECORDS_KAFKA_BOOTSTRAP": f"127.0.0.1:{own_port()}",
         "TAKT_RECORDS_DATABASE_URL": database,
     }
 
 
 def test_a_database_that_refuses_connections() -> None:
-    away = f"postgresql://records:{token_hex(8)}@127.0.0.1:{free_port()}/takt"
+    away = f"postgresql://records:{token_hex(8)}@127.0.0.1:{own_port()}/takt"
 
     with pytest.raises(StackError, match="cannot be read: "):
         judged(settings(away), ())

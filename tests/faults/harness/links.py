@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plantkit.db.provision import SERVICES
+from takt.embedded.ports import own_port
 from takt.stack.folder import DataFolder, Remembered
-from takt.stack.ports import own_port
 from tests.e2e.stack import Stack, running_stack
 from tests.faults.harness.proxy import Link, Proxy
 
@@ -47,9 +47,7 @@ def _prepare(data: Path, proxy: Proxy, links: dict[str, Link]) -> Mapping[str, s
     folder = DataFolder(data)
     folder.make()
     names = ("postgres", "kafka-0", *OWNERS, *(f"{service}-door" for service in SERVICES))
-    ports: dict[str, int] = {}
-    for name in names:
-        ports[name] = own_port(ports.values())
+    ports = {name: own_port() for name in names}
     kept = {name: port for name, port in ports.items() if not name.endswith("-door")}
     folder.remember(Remembered("plant-1", 1, kept, test=True))
     for service in SERVICES:

@@ -11,10 +11,11 @@ from typing import Any
 from plantkit.crash import VARIABLE
 from plantkit.testing.database import TestDatabase
 from plantkit.testing.fixtures import Signer
+from takt.embedded.ports import own_port
 from takt.stack.children import Children
 from tests.faults.checkers import history
 from tests.faults.checkers.history import Op
-from tests.faults.harness.processes import Child, forked, free_port
+from tests.faults.harness.processes import Child, forked
 
 SERVICE = "operations"
 LEASE_S = 1.5  # the product's is 10 s; shortened so that a run ends within 15 s
@@ -61,7 +62,7 @@ class Plant:
         """The product as it is, by its settings, as the stack starts it; and its address. `commands` names strategies
         as `module:NAME` that take the place of the product's.
         """
-        port = free_port()
+        port = own_port()
         environment = self._environment(loops, crash, PORT=str(port))
         child = (
             self._start("takt.stack.jobs:serve", environment, service=SERVICE)

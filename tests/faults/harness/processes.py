@@ -6,7 +6,6 @@ Signals go to pids that were started here, and to no others.
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -97,9 +96,3 @@ async def until(condition: Callable[[], bool], within_s: float, what: str) -> No
         if time.monotonic() > deadline:
             raise Stuck(f"waited {within_s:g} s for {what}")
         await asyncio.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,7 +19,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from takt.stack.ports import own_port
+from takt.embedded.ports import own_port
 
 T = TypeVar("T")
 _CHUNK = 65_536

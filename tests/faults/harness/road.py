@@ -17,10 +17,11 @@ from aiokafka.errors import KafkaError
 from gateway.identity.signing import new_signing_key
 from plantkit.crash import VARIABLE
 from plantkit.testing.database import TestDatabase
+from takt.embedded.ports import own_port
 from takt.stack.children import Children
 from tests.faults.harness import topics
 from tests.faults.harness.plant import LEASE_S, SESSION_MS
-from tests.faults.harness.processes import Child, Stuck, forked, free_port
+from tests.faults.harness.processes import Child, Stuck, forked
 
 MODULES: Final = ("gateway.app", "imports.app", "operations.app", "tests.faults.harness.worker_process")
 SERVICES: Final = ("gateway", "imports", "operations")
@@ -53,7 +54,7 @@ class Road:
     name: str = field(default_factory=lambda: token_hex(4))
     secret: str = field(default_factory=lambda: token_hex(32))
     signing_key: str = field(default_factory=new_signing_key)
-    ports: Mapping[str, int] = field(default_factory=lambda: {part: free_port() for part in _LOOPS})
+    ports: Mapping[str, int] = field(default_factory=lambda: {part: own_port() for part in _LOOPS})
     parts: dict[str, Child] = field(default_factory=dict)
     children: list[Child] = field(default_factory=list)
 

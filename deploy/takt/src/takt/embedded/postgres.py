@@ -16,7 +16,8 @@ from typing import Self
 import psutil
 
 from takt.embedded import identity
-from takt.embedded.process import Launch, free_port, spawn, stop, wait_until
+from takt.embedded.ports import own_port
+from takt.embedded.process import Launch, spawn, stop, wait_until
 from takt.errors import StackError, from_os_error
 
 _START_LIMIT_S = 30
@@ -37,7 +38,7 @@ class Postgres:
         who: identity.Identity | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
-        self.port = port or free_port()
+        self.port = port or own_port()
         self.log = log or self.data_dir / "postgres.log"
         self._settings = {"max_connections": "100", **(settings or {})}
         self._who = who

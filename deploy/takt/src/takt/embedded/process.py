@@ -15,6 +15,7 @@ import psutil
 from takt.errors import StackError
 
 _PR_SET_PDEATHSIG = 1
+_REFUSED = ("Address already in use", "No space left")
 _libc = ctypes.CDLL(None)
 _libc_prctl = _libc.prctl
 
@@ -86,31 +87,29 @@ def kill_group(leader: int) -> None:
             continue
 
 
-def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, limit_s: float) -> None:
-    """Return when `ready()`. Raises StackError with the log's last line when the program ends or the time is up."""
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, limit_s: float, since: int | None = None
+) -> None:
+    """Return when `ready()`. Raises StackError with the log's `last_line` when the program ends or the time is up."""
     ends_at = time.monotonic() + limit_s
     while not ready():
         if process.poll() is not None:
-            raise StackError(f"{log.stem} ended while starting (exit {process.returncode}): {last_line(log)}")
+            raise StackError(f"{log.stem} ended while starting (exit {process.returncode}): {last_line(log, since)}")
         if time.monotonic() > ends_at:
-            raise StackError(f"{log.stem} was not ready within {limit_s:.0f} s: {last_line(log)}")
+            raise StackError(f"{log.stem} was not ready within {limit_s:.0f} s: {last_line(log, since)}")
         time.sleep(0.02)
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that says something; errors before their traces."""
-    text = log.read_text(errors="replace") if log.exists() else ""
-    lines = [line.strip() for line in text.splitlines()[-40:] if line.strip()]
-    telling = [line for line in lines if "FATAL" in line or "ERROR" in line or "No space left" in line]
-    return (telling or lines or [f"see {log}"])[-1]
+def last_line(log: Path, since: int | None = None) -> str:
+    """The line that tells most: what the system refused first, else the last error, else the last line at all.
 
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    Of what was written after byte `since`; without it, of 40 lines, which hardly reach back to an earlier start.
+    """
+    text = log.read_bytes()[since or 0 :].decode(errors="replace") if log.exists() else ""
+    lines = [line.strip() for line in text.splitlines()[-40 if since is None else 0 :] if line.strip()]
+    refused = [line for line in lines if any(reason in line for reason in _REFUSED)]
+    errors = [line for line in lines if "FATAL" in line or "ERROR" in line]
+    return (refused[:1] or errors or lines or [f"see {log}"])[-1]
 
 
 def listens(port: int) -> bool:
