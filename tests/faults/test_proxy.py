@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from plantkit.testing.fixtures import Signer
 from takt.embedded.kafka import Door, Kafka
 from takt.embedded.ports import own_port
-from tests.faults.harness import keys, topics
+from tests.faults.harness import keys, meters, topics
+from tests.faults.harness.processes import Stuck
 from tests.faults.harness.proxy import BOTH, Link, Proxy, Way, Weather
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -41,6 +42,12 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.close()
     except ConnectionResetError:
         return
+
+
+async def scraped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    writer.close()
 
 
 @asynccontextmanager
@@ -178,6 +185,24 @@ async def test_nobody_behind_a_link_is_a_closed_connection(proxy: Proxy) -> None
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         async with connected(proxy.link("nobody", own_port())) as (reader, _):
             await asyncio.wait_for(reader.readexactly(1), 5)
+
+
+async def test_who_is_not_back_yet_behind_a_link_is_waited_for(proxy: Proxy) -> None:
+    link = proxy.link("late", own_port())
+    address = f"http://127.0.0.1:{link.port}"
+    with pytest.raises(httpx.TransportError):
+        await meters.reading(address, "anything")
+
+    waiting = asyncio.create_task(meters.answers(address, within_s=10))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    async with await asyncio.start_server(scraped, "127.0.0.1", link.target):
+        await waiting
+
+
+async def test_who_never_comes_back_behind_a_link_is_not_waited_for_long(proxy: Proxy) -> None:
+    with pytest.raises(Stuck, match=r"after 0\.5 s"):
+        await meters.answers(f"http://127.0.0.1:{proxy.link('gone', own_port()).port}", within_s=0.5)
 
 
 @pytest.mark.broker

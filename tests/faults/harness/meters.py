@@ -22,6 +22,11 @@ async def reading(address: str, name: str) -> float:
     return sum(one.value for one in samples if one.name == name)
 
 
+async def answers(address: str, within_s: float) -> None:
+    """Wait until the process can be scraped; a link resets who comes while nobody listens behind it. Raises Stuck."""
+    await reaches(address, "process_cpu_seconds_total", 0, within_s)
+
+
 async def becomes(address: str, name: str, wanted: float, within_s: float) -> None:
     """Wait until the metric shows this, also for a process that still starts. Raises Stuck."""
     await _until(address, name, lambda found: found == wanted, within_s)
@@ -38,5 +43,5 @@ async def _until(address: str, name: str, wanted: Callable[[float], bool], withi
         if time.monotonic() > deadline:
             raise Stuck(f"after {within_s:g} s {name} is {found:g}")
         await asyncio.sleep(0.1)
-        with suppress(httpx.ConnectError):
+        with suppress(httpx.TransportError):
             found = await reading(address, name)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.faults.harness import tables
+from tests.faults.harness import meters, tables
 from tests.faults.harness.plant import Plant
 from tests.faults.harness.processes import Child
 from tests.faults.harness.proxy import Link, Proxy, Way, Weather
@@ -19,6 +19,7 @@ Trouble = Callable[["Replica"], Awaitable[int]]
 _TRIES = 5  # it may befall a replica that nobody is talking to just then
 _PAUSE_S = 3.5
 _MOMENT_S = 0.4
+_BACK_WITHIN_S = 30.0
 _END_SESSIONS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE 'takt-%'
@@ -105,7 +106,9 @@ EVERY: dict[str, Trouble] = {
 
 @asynccontextmanager
 async def befallen(among: Sequence[Replica], *, seed: int, rest_s: float = 0.5) -> AsyncIterator[Counter[str]]:
-    """Until the end of the block each trouble befalls one replica after the other. Gives how often each has landed."""
+    """Until the end of the block each trouble befalls one replica after the other; then all are back, also the one that
+    was killed last. Gives how often each has landed.
+    """
     landed: Counter[str] = Counter()
     print(f"seed {seed}")
     befalling = asyncio.create_task(_befall(among, random.Random(seed), landed, rest_s))
@@ -118,6 +121,8 @@ async def befallen(among: Sequence[Replica], *, seed: int, rest_s: float = 0.5) 
         for one in among:
             one.child.resume()
             one.link.heal()
+    for one in among:
+        await meters.answers(one.address, _BACK_WITHIN_S)
 
 
 async def _befall(among: Sequence[Replica], dice: random.Random, landed: Counter[str], rest_s: float) -> None:
